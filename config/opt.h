@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* opt: settings are a table.  One row is parser, validator, default, flag, --help-config and
+ * documentation.
+ *
+ *      static const struct opt rows[] = {
+ *              { "http", OPT_STRING, offsetof(struct conf, http), .def = "127.0.0.1:9600",
+ *                .flag = "http", .flag_arg = "ADDR:PORT", .help = "where /metrics, /readyz and /status are served" },
+ *              { "kafka", OPT_TABLE, offsetof(struct conf, kafka), .table = &kafka_producer_opts, .help = "..." },
+ *              { "inputs", OPT_TABLES, offsetof(struct conf, inputs), .table = &input_opts, .help = "..." },
+ *      };
+ *
+ * Sources, later wins: defaults, file, --set, flags.  A flag is a row's other name, so there is one
+ * way to set a thing.  Every error that can be found is reported at once, with file and line.
+ * A string of the configuration is owned by the struct it stands in; opt_free frees all.
+ */
+#ifndef SLUICE_CONFIG_OPT_H
+#define SLUICE_CONFIG_OPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+
+struct opt_table;
+
+/* Everything that is wrong, one sentence a line: "shipper.cfg:12: kafka.lingr: unknown; did you mean linger?" */
+struct opt_errors { struct buf text; unsigned count; };
+void opt_complain(struct opt_errors *errors, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+enum opt_type {
+        OPT_STRING,     /* char *, owned; NULL when absent and without default */
+        OPT_SECRET,     /* char *, owned; "file:PATH" and "env:NAME" are resolved; never printed */
+        OPT_BOOL,       /* bool */
+        OPT_INT,        /* int64_t */
+        OPT_SIZE,       /* int64_t bytes, written "64 MiB" */
+        OPT_DURATION,   /* int64_t ms, written "250 ms" */
+        OPT_LIST,       /* struct strlist of strings; a lone string is a list of one */
+        OPT_CHOICE,     /* int64_t, index into choices */
+        OPT_TABLE,      /* a struct embedded at offset, described by table */
+        OPT_TABLES,     /* struct tablelist: an array of structs described by table */
+};
+
+struct strlist { char **v; size_t n; };                 /* owned, and each of them */
+struct tablelist { void *v; size_t n; };                /* owned: n structs of table->size bytes */
+
+struct opt {
+        const char *name;               /* as in the file: letters, digits, _ */
+        enum opt_type type;
+        size_t offset;
+        const char *def;                /* as one would write it in the file, without quotes; NULL: none */
+        int64_t min, max;               /* OPT_INT, OPT_SIZE, OPT_DURATION; both 0: no limits */
+        const char *const *choices;     /* NULL-terminated */
+        const struct opt_table *table;
+        const char *flag;               /* "brokers" for --brokers; NULL: none */
+        const char *flag_arg;           /* "HOST:PORT,..."; NULL: a switch (OPT_BOOL) */
+        const char *help;               /* one line */
+        bool required;
+};
+
+struct opt_table {
+        const struct opt *rows;
+        size_t nrows;
+        size_t size;                                    /* of the struct */
+        /* Checks that need more than one row; appends its sentences by opt_complain. May be NULL. */
+        void (*check)(const void *conf, struct opt_errors *errors);
+};
+
+/* The raw material, in the order of rising weight. */
+struct opt_source {
+        const char *file;                               /* NULL: none */
+        const char *const *sets;  size_t nsets;         /* --set PATH=VALUE, VALUE in libconfig syntax */
+        const struct opt_flag *flags; size_t nflags;    /* from opt_args */
+};
+struct opt_flag { const struct opt *row; const char *path; const char *value; };
+
+/* Fills *conf (of table->size bytes, any content) from defaults and the source. 0, or -EINVAL with
+ * every error in errors and *conf zeroed.  With the file itself unreadable: -errno, one error. */
+int opt_load(const struct opt_table *table, const struct opt_source *source, void *conf, struct opt_errors *errors) MUST_CHECK;
+void opt_free(const struct opt_table *table, void *conf);       /* zeroed struct ok */
+
+/* --help-config: every row with type, range, default and its line. */
+void opt_help(const struct opt_table *table, struct buf *out);
+/* The part of --help that lists the flags. */
+void opt_help_flags(const struct opt_table *table, struct buf *out);
+
+/* The command line: [VERB] [-c FILE] [--set P=V]... [flags of the table] [plain switches] [ARG ...] */
+struct opt_args {
+        const char *verb;               /* one of verbs, or verbs[0] when none is named */
+        const char *file;               /* -c */
+        const char **sets; size_t nsets;
+        struct opt_flag *flags; size_t nflags;
+        const char **args; size_t nargs;                /* what is left */
+        bool help, help_config, version;
+};
+/* 0, or -EINVAL with a sentence in errors. Everything is borrowed from argv but the arrays. */
+int opt_parse_args(const struct opt_table *table, const char *const *verbs, int argc, char **argv,
+                   struct opt_args *ret, struct opt_errors *errors) MUST_CHECK;
+void opt_args_free(struct opt_args *a);
+
+#endif

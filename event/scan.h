@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scan: finds a few fields in a JSON event without building a tree.
+ *
+ * One pass that also proves the text to be one well-formed JSON object
+ * (RFC 8259), so that what it accepts cannot spoil a bulk request.  Values are
+ * slices of the text, as they stand in it.  A path is dotted ("service.name")
+ * and matches both nested objects and a flat key with the dots in it, the first
+ * one found.  Depth is bounded by SCAN_DEPTH; deeper is invalid.  Thread-safe.
+ */
+#ifndef SLUICE_EVENT_SCAN_H
+#define SLUICE_EVENT_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+
+enum { SCAN_DEPTH = 64, SCAN_PATHS = 32 };
+enum scan_type { SCAN_ABSENT, SCAN_STRING, SCAN_NUMBER, SCAN_BOOL, SCAN_NULL, SCAN_OBJECT, SCAN_ARRAY };
+
+struct scan_value {
+        enum scan_type type;
+        const char *p;          /* borrowed from the text; a string without its quotes, still escaped */
+        size_t len;
+};
+
+enum scan_result {
+        SCAN_IS_OBJECT,         /* valid, and an object */
+        SCAN_IS_OTHER,          /* valid JSON, but no object */
+        SCAN_INVALID,           /* not JSON: plain text as far as we are concerned */
+};
+
+struct scan_info {
+        bool has_newline;       /* a raw newline between tokens: must be blanked before it goes into a bulk */
+        bool invalid_utf8;      /* somewhere in a string */
+};
+
+/* values[i] receives paths[i]; n is at most SCAN_PATHS.  info may be NULL. */
+enum scan_result scan_json(const char *text, size_t len, const char *const *paths, size_t n,
+                           struct scan_value *values, struct scan_info *info);
+
+/* Appends a string value with its escapes undone (lone surrogates become U+FFFD). */
+void scan_unescape(struct buf *b, const struct scan_value *v);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* elasticsearch: the sink that indexes records by the _bulk API.  Elasticsearch and OpenSearch.
+ *
+ *   submit --> [build queue] --> worker thread --> [built queue] --> ready --> request on a node
+ *               es_body: action lines, gzip                            ^         | curl_multi on the loop
+ *                                                                      |         v
+ *   done  <--- settled records <------ es_answer (yajl, streamed) --> verdict per item (es_verdict)
+ *                                                                      |
+ *                            records to try again, with backoff <------+
+ *
+ * A bulk in which some must wait is split: settled ones go back at once.
+ * A failure of the whole request (timeout, reset, 5xx, 401, cut or foreign body) is no verdict
+ * on any document: the same bulk goes again, to the next node, after a backoff.
+ */
+#ifndef SLUICE_SINKS_ELASTICSEARCH_H
+#define SLUICE_SINKS_ELASTICSEARCH_H
+
+#include "config/opt.h"
+#include "sinks/sink.h"
+
+struct es_config {
+        struct strlist urls;
+        char *index;                    /* of a record without dest; a template is the collector's matter */
+        char *username, *password, *api_key;    /* secrets */
+        char *ca_file;
+        bool verify;                    /* TLS verification; on */
+        char *compression;              /* "gzip" or "none" */
+        int64_t compression_level;      /* libdeflate: 1 */
+        int64_t workers;                /* threads that build and compress bodies */
+        int64_t max_requests;           /* at the same time, over all nodes */
+        int64_t connect_timeout_ms, request_timeout_ms;
+        int64_t retry_base_ms, retry_max_ms;
+};
+extern const struct opt_table es_opts;
+
+struct sink *sink_elasticsearch_new(struct loop *l, const struct es_config *c, const struct sink_owner *owner,
+                                    const struct sink_limits *limits, struct err *e);
+
+#endif

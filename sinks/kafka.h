@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kafka: the sink that produces records to a Kafka topic.
+ *
+ *   submit --> rd_kafka_produceva --> librdkafka's threads --> broker (acks=all, idempotent)
+ *                (payload stays in the batch, no copy)            |
+ *   done  <--- one delivery report a record <--- event fd on the loop
+ *
+ * A record's delivery report is its verdict.  librdkafka retries what can be retried without
+ * limit of time (message.timeout.ms=0); what it reports as failed though it may work later
+ * (topic missing, authorization, purge after a fatal error) is produced again after a backoff; only
+ * what the broker will never take (message too large, invalid record) is a REJECT.
+ * After a fatal error of the idempotent producer a new producer takes over what is inside.
+ */
+#ifndef SLUICE_SINKS_KAFKA_H
+#define SLUICE_SINKS_KAFKA_H
+
+#include "config/opt.h"
+#include "sinks/sink.h"
+
+struct kafka_config {
+        char *brokers;                  /* "host:port,host:port" */
+        char *topic;
+        int64_t linger_ms;
+        char *compression;              /* lz4 by default */
+        struct strlist librdkafka;      /* "name=value": passed through, promise-breaking ones refused */
+};
+extern const struct opt_table kafka_producer_opts;      /* rows of struct kafka_config */
+
+struct sink *sink_kafka_new(struct loop *l, const struct kafka_config *c, const struct sink_owner *owner,
+                            const struct sink_limits *limits, struct err *e);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kafka_conf: an rd_kafka_conf_t made from the configuration, for the producer of
+ * sinks/kafka.c and the consumer of collector/consume.c.
+ *
+ * Properties of the user pass through; those that would break a promise are
+ * refused with the reason (one table in kafka_conf.c).
+ */
+#ifndef SLUICE_SINKS_KAFKA_CONF_H
+#define SLUICE_SINKS_KAFKA_CONF_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "base/err.h"
+#include "config/opt.h"
+
+/* Refused, unknown or malformed: -EINVAL, the message names the property and the reason. */
+int kafka_conf_check(const char *property, struct err *e) MUST_CHECK;   /* "name=value" */
+
+/* 0 and a new conf (the caller's until rd_kafka_new takes it). */
+int kafka_conf_new(const char *brokers, const struct strlist *properties, rd_kafka_conf_t **ret, struct err *e) MUST_CHECK;
+int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *e) MUST_CHECK;
+
+/* librdkafka's own log lines go to ours, component "kafka". */
+void kafka_conf_log(rd_kafka_conf_t *conf);
+
+#endif
