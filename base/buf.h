@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* buf: bytes that grow.  Append unchecked, test buf_ok() once.
  *
- *      data                len           cap      max
- *       |==== content =====|-- spare ----|........|
+ *      data                len           cap  cap + BUF_SLACK     max
+ *       |==== content =====|-- spare ----|-slack-|.................|
  *
  * Sticky: an append that would pass `max` sets `failed` and leaves the content
  * as it was; each later append does nothing.  buf_reset clears both.
  * Content is not NUL-terminated unless buf_cstr() is asked.  One thread.
+ *
+ * The slack is memory that never counts as content: who fills the buffer may
+ * store a whole word where only its first bytes count.
  */
 #ifndef SLUICE_BASE_BUF_H
 #define SLUICE_BASE_BUF_H
@@ -17,6 +20,8 @@
 #include <string.h>
 
 #include "base/check.h"
+
+enum { BUF_SLACK = 16 };
 
 struct buf {
         char *data;             /* owned; NULL while empty */

@@ -20,7 +20,7 @@ struct err {
 /* Sets e and returns -code.  e may be NULL: the code alone is returned. */
 int err_set(struct err *e, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Puts "text: " in front of the message and returns -e->code. */
+/* Puts "text: " in front of the message and returns -e->code; -EINVAL when e is NULL. */
 int err_prefix(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

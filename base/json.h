@@ -8,7 +8,9 @@
 #ifndef SLUICE_BASE_JSON_H
 #define SLUICE_BASE_JSON_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 

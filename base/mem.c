@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void *or_abort(void *p, size_t size)
+{
+        if (p == NULL) {
+                dprintf(STDERR_FILENO, "out of memory: %zu bytes refused\n", size);
+                abort();
+        }
+        return p;
+}
+
+void *xmalloc(size_t size)
+{
+        return or_abort(malloc(size > 0 ? size : 1), size);
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+        return or_abort(n > 0 && size > 0 ? calloc(n, size) : calloc(1, 1), n * size);
+}
+
+void *xrealloc(void *p, size_t size)
+{
+        return or_abort(realloc(p, size > 0 ? size : 1), size);
+}
+
+char *xstrdup(const char *s)
+{
+        return xstrndup(s, strlen(s));
+}
+
+char *xstrndup(const char *s, size_t n)
+{
+        size_t len = strnlen(s, n);
+        char *copy = xmalloc(len + 1);
+
+        if (len > 0)
+                memcpy(copy, s, len);
+        copy[len] = '\0';
+        return copy;
+}
+
+char *xasprintf(const char *fmt, ...)
+{
+        va_list ap;
+        char *s = NULL;
+        int n;
+
+        va_start(ap, fmt);
+        n = vasprintf(&s, fmt, ap);
+        va_end(ap);
+        return or_abort(n < 0 ? NULL : s, strlen(fmt));
+}
