@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/check.h"
+
 enum {
         IDENT_HEAD = 1024,      /* bytes of the file that can be part of its name */
         IDENT_FILE_TEXT = 22,   /* 128 bits in base64url (RFC 4648 section 5), no padding */
@@ -44,6 +46,6 @@ struct ident ident_of_record(const char *cluster, const char *topic, int32_t par
 
 void ident_text(const struct ident *id, char out[IDENT_FILE_TEXT]);             /* no NUL */
 void ident_line_text(const struct ident *id, char out[IDENT_LINE_TEXT]);        /* with the scheme in front, no NUL */
-int ident_parse(const char *text, struct ident *ret);                           /* IDENT_FILE_TEXT characters; 0 or -EINVAL */
+int ident_parse(const char *text, struct ident *ret) MUST_CHECK;               /* IDENT_FILE_TEXT characters; 0 or -EINVAL */
 
 #endif

@@ -4,8 +4,12 @@
  * One pass that also proves the text to be one well-formed JSON object
  * (RFC 8259), so that what it accepts cannot spoil a bulk request.  Values are
  * slices of the text, as they stand in it.  A path is dotted ("service.name")
- * and matches both nested objects and a flat key with the dots in it, the first
- * one found.  Depth is bounded by SCAN_DEPTH; deeper is invalid.  Thread-safe.
+ * and matches nested objects, a flat key with the dots in it, and any mixture
+ * ({"a.b":{"c":1}} for "a.b.c"); the first one in the text, be it null.  Nothing
+ * inside an array is matched, nor is a key that is written with an escape.
+ * Depth is bounded by SCAN_DEPTH; deeper is invalid, and so is a byte order
+ * mark.  Lone surrogates in \u escapes are valid, as the RFC's grammar has it.
+ * Thread-safe.
  */
 #ifndef SLUICE_EVENT_SCAN_H
 #define SLUICE_EVENT_SCAN_H
@@ -37,11 +41,14 @@ struct scan_info {
         bool invalid_utf8;      /* somewhere in a string */
 };
 
-/* values[i] receives paths[i]; n is at most SCAN_PATHS.  info may be NULL. */
+/* values[i] receives paths[i]; n is at most SCAN_PATHS.  All are SCAN_ABSENT
+ * unless the text is an object.  info may be NULL; SCAN_INVALID: only what was
+ * seen before the fault. */
 enum scan_result scan_json(const char *text, size_t len, const char *const *paths, size_t n,
                            struct scan_value *values, struct scan_info *info);
 
-/* Appends a string value with its escapes undone (lone surrogates become U+FFFD). */
+/* Appends a string value of scan_json's with its escapes undone (lone surrogates
+ * become U+FFFD).  Bytes that are not UTF-8 stay as they are. */
 void scan_unescape(struct buf *b, const struct scan_value *v);
 
 #endif
