@@ -26,12 +26,12 @@
 
 enum stat_kind { STAT_COUNTER, STAT_GAUGE, STAT_HISTOGRAM };
 
-struct stat { _Atomic int64_t v; };
+struct stat_value { _Atomic int64_t v; };
 
-static inline void stat_add(struct stat *s, int64_t n) { atomic_fetch_add_explicit(&s->v, n, memory_order_relaxed); }
-static inline void stat_inc(struct stat *s) { stat_add(s, 1); }
-static inline void stat_set(struct stat *s, int64_t n) { atomic_store_explicit(&s->v, n, memory_order_relaxed); }
-static inline int64_t stat_get(const struct stat *s) { return atomic_load_explicit(&s->v, memory_order_relaxed); }
+static inline void stat_add(struct stat_value *s, int64_t n) { atomic_fetch_add_explicit(&s->v, n, memory_order_relaxed); }
+static inline void stat_inc(struct stat_value *s) { stat_add(s, 1); }
+static inline void stat_set(struct stat_value *s, int64_t n) { atomic_store_explicit(&s->v, n, memory_order_relaxed); }
+static inline int64_t stat_get(const struct stat_value *s) { return atomic_load_explicit(&s->v, memory_order_relaxed); }
 
 /* Seconds in fixed buckets, from 0.1 ms to 100 s in steps of about 2.2 (1, 2.2, 4.6, 10). */
 enum { HIST_BUCKETS = 19 };
@@ -49,12 +49,12 @@ struct stat_row {
         const char *name;       /* without prefix: "lines_read_total" */
         const char *labels;     /* "reason=\"x\"" or NULL */
         const char *help;       /* one sentence */
-        size_t offset;          /* of the struct stat or struct hist in its owner */
+        size_t offset;          /* of the struct stat_value or struct hist in its owner */
 };
 
 #define STAT_MEMBER(kind, field, ...) STAT_MEMBER_##kind field;
-#define STAT_MEMBER_COUNTER struct stat
-#define STAT_MEMBER_GAUGE struct stat
+#define STAT_MEMBER_COUNTER struct stat_value
+#define STAT_MEMBER_GAUGE struct stat_value
 #define STAT_MEMBER_HISTOGRAM struct hist
 #define STAT_ROW(type, kind, field, name, labels, help) { STAT_##kind, name, labels, help, offsetof(type, field) },
 

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/start.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* Big blocks come from mmap and go back to the system when they are freed; without this glibc raises its
+ * threshold with the first big free and a passing peak stays resident (mallopt(3), M_MMAP_THRESHOLD). */
+static void tame_allocator(void)
+{
+        mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+        mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+        mallopt(M_ARENA_MAX, 2);
+}
+
+static void raise_descriptor_limit(void)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+                limit.rlim_cur = limit.rlim_max;
+                setrlimit(RLIMIT_NOFILE, &limit);
+        }
+}
+
+/* Memory holds log lines and secrets; a core file would carry them to the disk. */
+static void no_core_files(void)
+{
+        setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+}
+
+static int print_buf(struct buf *b)
+{
+        fputs(buf_cstr(b), stdout);
+        buf_fini(b);
+        return EX_OK;
+}
+
+static int print_help(const struct program *p)
+{
+        struct buf b = { 0 };
+
+        buf_printf(&b, "%s: %s\n\n%s\nFlags (each is a setting of the configuration file under another name):\n",
+                   p->name, p->summary, p->usage);
+        opt_help_flags(p->opts, &b);
+        buf_puts(&b, "\nEvery setting: --help-config.  Exit codes: sysexits.h.\n");
+        return print_buf(&b);
+}
+
+static int print_help_config(const struct program *p)
+{
+        struct buf b = { 0 };
+        opt_help(p->opts, &b);
+        return print_buf(&b);
+}
+
+static int print_version(const struct program *p)
+{
+        printf("%s %s\n%s\n", p->name, SLUICE_VERSION, p->versions());
+        return EX_OK;
+}
+
+static int fail(const struct program *p, int code, struct opt_errors *errors)
+{
+        fprintf(stderr, "%s", buf_cstr(&errors->text));
+        if (code == EX_USAGE)
+                fprintf(stderr, "%s --help lists what it takes\n", p->name);
+        buf_fini(&errors->text);
+        return code;
+}
+
+int program_start(const struct program *p, int argc, char **argv, void *conf, struct opt_args *ret_args)
+{
+        struct opt_errors errors = { 0 };
+
+        tame_allocator();
+        raise_descriptor_limit();
+        no_core_files();
+        signal(SIGPIPE, SIG_IGN);
+        if (opt_parse_args(p->opts, p->verbs, argc, argv, ret_args, &errors) < 0)
+                return fail(p, EX_USAGE, &errors);
+        if (ret_args->help)
+                return print_help(p);
+        if (ret_args->help_config)
+                return print_help_config(p);
+        if (ret_args->version)
+                return print_version(p);
+
+        const char *file = ret_args->file;
+        if (!file && p->default_config && access(p->default_config, F_OK) == 0)
+                file = p->default_config;
+        const struct opt_source source = { .file = file,
+                                           .sets = ret_args->sets,
+                                           .nsets = ret_args->nsets,
+                                           .flags = ret_args->flags,
+                                           .nflags = ret_args->nflags };
+        if (opt_load(p->opts, &source, conf, &errors) < 0)
+                return fail(p, EX_CONFIG, &errors);
+        return START_GO;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* checkpoint: the positions that are safe, on disk.
+ *
+ *      DIR/checkpoint    sluice-checkpoint 1
+ *                        f <id> <inode> <birth> <generation> <head length> <head hash> <offset> <path> <sum>
+ *                        f ...                                   appended as positions move, newest wins
+ *                        d <id> <sum>                            forgotten
+ *
+ * Two ways to the disk, both end in an fsync before anyone relies on them:
+ *   flush    appends the changed rows and syncs: what it costs follows what moved, not how many files there are.
+ *   rewrite  writes all rows to DIR/checkpoint.new, syncs it, renames it over the old one, syncs the directory.
+ *            In this order a power cut leaves the old file or the new one, whole.
+ * Each row carries a checksum; a torn last row is what a crash leaves and is dropped in silence, a bad row elsewhere is
+ * counted and reported by load.
+ *
+ * Positions only come here after the output's acknowledgement (tail.c).  One thread.
+ */
+#ifndef SLUICE_SHIPPER_CHECKPOINT_H
+#define SLUICE_SHIPPER_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "event/ident.h"
+
+struct checkpoint_row {
+        struct ident id;                /* of the file; the row's key */
+        uint64_t inode;
+        int64_t birth_ns;
+        uint32_t generation;
+        uint32_t head_len;              /* bytes of the file's head that head_hash covers */
+        uint64_t head_hash;
+        int64_t offset;                 /* everything before it is acknowledged */
+        const char *path;               /* where it was last seen; borrowed */
+};
+
+struct checkpoint;
+
+/* Reads DIR/checkpoint and calls each(arg, row) for the newest row of every file.  A missing file is an empty
+ * one. *ret_bad: rows that were damaged, not counting a torn last one.
+ * -EINVAL: not a checkpoint, or of a later version; other -errno: cannot be read or written. */
+int checkpoint_open(const char *dir, void (*each)(void *arg, const struct checkpoint_row *row), void *arg,
+                    struct checkpoint **ret, unsigned *ret_bad, struct err *e) MUST_CHECK;
+void checkpoint_free(struct checkpoint *c);     /* NULL ok; does not flush */
+
+/* Remember a row, or that a file is forgotten, for the next flush. */
+void checkpoint_put(struct checkpoint *c, const struct checkpoint_row *row);
+void checkpoint_forget(struct checkpoint *c, const struct ident *id);
+bool checkpoint_dirty(const struct checkpoint *c);
+
+/* Appends what was put and syncs. After an error nothing of it counts as stored: rewrite is due. */
+int checkpoint_flush(struct checkpoint *c, struct err *e) MUST_CHECK;
+
+/* True when the file has grown far beyond its live rows, or an append failed. */
+bool checkpoint_wants_rewrite(const struct checkpoint *c);
+/* Then: begin, put every live row, commit. */
+void checkpoint_rewrite_begin(struct checkpoint *c);
+int checkpoint_rewrite_commit(struct checkpoint *c, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf: the settings of sluice-shipper. The table in conf.c is their documentation. */
+#ifndef SLUICE_SHIPPER_CONF_H
+#define SLUICE_SHIPPER_CONF_H
+
+#include "base/err.h"
+#include "config/opt.h"
+#include "sinks/kafka.h"
+
+struct input_config {
+        struct strlist paths;           /* glob patterns */
+        char *service;                  /* NULL: the field is absent */
+};
+
+struct shipper_config {
+        struct tablelist inputs;        /* struct input_config */
+        struct kafka_config kafka;
+        char *service;                  /* of files named on the command line */
+        char *host;                     /* host.name */
+        char *state;                    /* directory */
+        char *http;
+        int64_t memory;                 /* byte budget of the process */
+        int64_t max_line_bytes;
+        int64_t scan_interval_ms;
+        int64_t start_timeout_ms;
+        int64_t stop_timeout_ms;
+        int64_t log_level, log_format;
+        bool once;
+};
+
+extern const struct opt_table shipper_opts;
+
+/* What the table cannot say: files named on the command line become one more input, patterns become
+ * absolute, the host name is asked for.  -EINVAL: nothing to tail. */
+int shipper_config_finish(struct shipper_config *c, const char *const *paths, size_t n, struct err *e) MUST_CHECK;
+
+#endif

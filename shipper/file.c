@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shipper/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { MAX_INFLIGHT = 1 << 20 };        /* lines of one file; bytes are bounded elsewhere */
+
+#define FILE_STATE_TEXT(name, text) text,
+const char *const file_state_text[FILE_NSTATES] = { FILE_STATES(FILE_STATE_TEXT) };
+
+static const bool may[FILE_NSTATES][FILE_NSTATES] = {
+        [FILE_KNOWN] = { [FILE_READY] = true, [FILE_ENDED] = true },
+        [FILE_READY] = { [FILE_IDLE] = true, [FILE_ENDED] = true },
+        [FILE_IDLE] = { [FILE_READY] = true, [FILE_ENDED] = true },
+};
+
+void file_enter(struct file *f, enum file_state to, const char *why)
+{
+        CHECK(may[f->state][to]);
+        log_debug("file", "%s -> %s: %s: path=%s", file_state_text[f->state], file_state_text[to], why, f->path);
+        f->state = to;
+}
+
+struct file *file_new(const char *path, const struct input_config *input, const struct file_stat *st)
+{
+        struct file *f = xcalloc(1, sizeof(*f));
+
+        f->path = xstrdup(path);
+        f->input = input;
+        f->fd = -1;
+        f->inode = st->inode;
+        f->birth_ns = st->birth_ns;
+        ackwin_init(&f->window, MAX_INFLIGHT, 0);
+        return f;
+}
+
+struct file *file_from_row(const struct checkpoint_row *row)
+{
+        const struct file_stat st = { .inode = row->inode, .birth_ns = row->birth_ns };
+        struct file *f = file_new(row->path, NULL, &st);
+
+        f->generation = row->generation;
+        f->id = row->id;
+        f->named = true;
+        f->head_len = row->head_len;
+        f->head_hash = row->head_hash;
+        f->read = f->scanned = row->offset;
+        ackwin_init(&f->window, MAX_INFLIGHT, row->offset);
+        return f;
+}
+
+void file_free(struct file *f)
+{
+        if (!f)
+                return;
+        file_close(f);
+        event_stream_fini(&f->stream);
+        ackwin_fini(&f->window);
+        free(f->path);
+        free(f);
+}
+
+bool file_moved_to(struct file *f, const char *path)
+{
+        if (strcmp(f->path, path) == 0)
+                return false;
+        free(f->path);
+        f->path = xstrdup(path);
+        return true;
+}
+
+int file_stat(int fd, const char *path, struct file_stat *ret)
+{
+        struct statx st;
+        const int flags = path[0] ? 0 : AT_EMPTY_PATH;
+
+        if (statx(fd, path, flags, STATX_BASIC_STATS | STATX_BTIME, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.stx_mode))
+                return -EINVAL;
+        ret->inode = st.stx_ino;
+        ret->size = (int64_t)st.stx_size;
+        ret->links = st.stx_nlink;
+        ret->birth_ns = st.stx_mask & STATX_BTIME ? st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec : 0;
+        return 0;
+}
+
+/* Equal inode and birth time are not enough where birth times are missing: the head must be the one we knew. */
+static bool same_head(const struct file *f, int fd)
+{
+        char head[IDENT_HEAD];
+
+        if (!f->named || f->head_len == 0)
+                return true;
+        ssize_t n = pread(fd, head, f->head_len, 0);
+        return n == (ssize_t)f->head_len && XXH3_64bits(head, f->head_len) == f->head_hash;
+}
+
+int file_open(struct file *f, const char *path)
+{
+        struct file_stat st;
+        /* O_NONBLOCK: a FIFO that took the path meanwhile must not hang us. */
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+
+        int r = file_stat(fd, "", &st);
+        if (r == 0 && (st.inode != f->inode || st.birth_ns != f->birth_ns || !same_head(f, fd)))
+                r = -ESTALE;
+        if (r < 0) {
+                close(fd);
+                return r;
+        }
+        f->fd = fd;
+        f->size = st.size;
+        return 0;
+}
+
+void file_close(struct file *f)
+{
+        if (f->fd >= 0)
+                close(f->fd);
+        f->fd = -1;
+}
+
+void file_name(struct file *f, const char *host, const char *text, size_t len)
+{
+        if (len > IDENT_HEAD)
+                len = IDENT_HEAD;
+        const char *lf = memchr(text, '\n', len);
+        f->head_len = (uint32_t)(lf ? (size_t)(lf - text) : len);
+        f->head_hash = XXH3_64bits(text, f->head_len);
+        f->id = ident_of_file(&(struct ident_file){ .host = host,
+                                                    .inode = f->inode,
+                                                    .birth_ns = f->birth_ns,
+                                                    .generation = f->generation,
+                                                    .head = text,
+                                                    .head_len = f->head_len });
+        f->named = true;
+}
+
+void file_make_stream(struct file *f, const char *host)
+{
+        event_stream_fini(&f->stream);
+        event_stream_init(&f->stream, &f->id, f->path, f->input->service, host);
+}
+
+void file_row(const struct file *f, struct checkpoint_row *ret)
+{
+        *ret = (struct checkpoint_row){ .id = f->id,
+                                        .inode = f->inode,
+                                        .birth_ns = f->birth_ns,
+                                        .generation = f->generation,
+                                        .head_len = f->head_len,
+                                        .head_hash = f->head_hash,
+                                        .offset = ackwin_committed(&f->window),
+                                        .path = f->path };
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file: one log file, from the moment it is found until nothing of it is owed.
+ *
+ *      0          committed         read        scanned        size
+ *      |== acked ====|-- in flight --|.. no LF ....|............|
+ *                    ^ checkpoint    ^ the next line starts here; an unfinished line is
+ *                                      read again from here, it is not kept in memory
+ *
+ * Invariant: committed <= read <= scanned <= size as last seen.
+ *
+ *                 stat, open                 end of file
+ *   FILE_KNOWN ---------------> FILE_READY <--------------> FILE_IDLE
+ *   (just found, or from            |         it grew           |
+ *    the checkpoint only)           |   gone and read to its end, or cut short
+ *        |                          +-----------> FILE_ENDED <--+
+ *        +--- not found anywhere -----------------^    freed when nothing is in flight
+ *
+ * One struct is one identity: a file that was truncated ends here and a new
+ * struct, a generation later, takes the descriptor over.
+ */
+#ifndef SLUICE_SHIPPER_FILE_H
+#define SLUICE_SHIPPER_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/ackwin.h"
+#include "base/err.h"
+#include "event/event.h"
+#include "shipper/checkpoint.h"
+#include "shipper/conf.h"
+
+#define FILE_STATES(X)                                                          \
+        X(FILE_KNOWN, "not opened yet")                                          \
+        X(FILE_READY, "may have unread bytes")                                  \
+        X(FILE_IDLE, "read to its end, waits to grow")                          \
+        X(FILE_ENDED, "nothing more will be read from it")
+
+#define FILE_STATE_ENUM(name, text) name,
+enum file_state { FILE_STATES(FILE_STATE_ENUM) FILE_NSTATES };
+#undef FILE_STATE_ENUM
+extern const char *const file_state_text[FILE_NSTATES];
+
+/* What the file system says a path holds. */
+struct file_stat {
+        uint64_t inode;
+        int64_t birth_ns;               /* 0: the file system has none */
+        int64_t size;
+        uint32_t links;
+};
+
+struct file {
+        struct file *next;              /* in the list of its state's owner (tail.c) */
+        enum file_state state;          /* assigned by file_enter only */
+
+        char *path;                     /* owned; where it was last seen */
+        bool rotated;                   /* its path is no longer one that a pattern named */
+        bool deleted;                   /* no name left */
+        const struct input_config *input;       /* borrowed from the configuration */
+
+        int fd;                         /* -1: not open */
+        uint64_t inode;
+        int64_t birth_ns;
+        uint32_t generation;
+
+        bool named;                     /* id is final: the head was seen */
+        struct ident id;
+        uint32_t head_len;
+        uint64_t head_hash;
+        struct event_stream stream;     /* valid when named and open */
+
+        int64_t size, read, scanned;
+        struct ackwin window;           /* committed stands here */
+        bool unsaved;                   /* committed moved since the last checkpoint */
+        int64_t quiet_since_ms;         /* when it was last found with nothing to read */
+};
+
+struct file *file_new(const char *path, const struct input_config *input, const struct file_stat *st);
+struct file *file_from_row(const struct checkpoint_row *row);
+void file_free(struct file *f);         /* NULL ok; nothing may be in flight */
+
+void file_enter(struct file *f, enum file_state to, const char *why);   /* the only place that assigns the state */
+bool file_moved_to(struct file *f, const char *path);   /* true when that is another path than before */
+
+/* Opens path and makes sure it is this file: inode, birth time, and the head where one is known.
+ * -ENOENT, -EACCES ...; -ESTALE: it is another file. */
+int file_open(struct file *f, const char *path);
+void file_close(struct file *f);
+
+/* Gives the file its id from its first bytes. text holds the file from offset 0. */
+void file_name(struct file *f, const char *host, const char *text, size_t len);
+void file_make_stream(struct file *f, const char *host);        /* named and open: ready to write events */
+
+void file_row(const struct file *f, struct checkpoint_row *ret);        /* borrowed from f */
+
+/* stat of a path or a descriptor (path ""); 0 or -errno. -EINVAL: not a regular file. */
+int file_stat(int fd, const char *path, struct file_stat *ret);
+
+#endif

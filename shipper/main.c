@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shipper: tails files and puts every line into Kafka at least once.
+ *
+ *   globs, inotify --> watch --> tail --> lines --> ship --> sink (kafka)
+ *                                 ^ ^                |         |
+ *                                 | +- stop reading -+         | verdicts
+ *                    checkpoint <-+---------- ack window <-----+
+ *
+ * Threads: one loop for all of this; librdkafka has its own and talks to us through a descriptor.
+ * A turn, in this order, because the order is the durability argument:
+ *   1. what happened: file events, and the verdicts that move each file's ack window
+ *   2. read, frame and hand on what the budget has room for
+ *   3. store the windows' positions: only what was acknowledged in step 1 can get there
+ * Stop: reading ends, what is in flight gets stop_timeout, the positions are stored, the sink closes; what was not
+ * acknowledged by then is sent again by the next run.  kill -9 costs duplicates, never lines.
+ */
+#include <errno.h>
+#include <librdkafka/rdkafka.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/start.h"
+#include "shipper/lock.h"
+#include "shipper/shipper.h"
+
+enum {
+        TICK_MS = 1000,
+        MAX_BATCHES = 4096,
+        /* Of the budget: what librdkafka needs beside the payloads (requests being built and sent), and our buffers. */
+        RESERVE_BYTES = 5 * 1024 * 1024,
+};
+
+static const char *const verbs[] = { "run", NULL };
+
+static const char *versions(void)
+{
+        static char text[128];
+        snprintf(text, sizeof(text), "librdkafka %s", rd_kafka_version_str());
+        return text;
+}
+
+static const struct program program = {
+        .name = "sluice-shipper",
+        .summary = "tails log files and ships every line to Kafka, at least once",
+        .usage = "  sluice-shipper [run] [-c FILE] [--set PATH=VALUE]... [FILE|GLOB ...]\n"
+                 "  sluice-shipper --brokers kafka:9092 --topic logs '/var/log/app/*.log'\n",
+        .verbs = verbs,
+        .default_config = "/etc/sluice/shipper.cfg",
+        .opts = &shipper_opts,
+        .versions = versions,
+};
+
+/* --- a turn ---------------------------------------------------------------------------------- */
+
+static void begin_stop(struct shipper *s, const char *why)
+{
+        if (s->stopping) {
+                loop_stop(s->loop);     /* asked twice: now */
+                return;
+        }
+        log_info("shipper", "stopping: %s; %lld lines in flight", why, (long long)stat_get(&s->stats.lines_in_flight));
+        s->stopping = true;
+        ready_block(&s->ready, "stopping");
+        timer_arm(s->loop, &s->stop_deadline, s->config.stop_timeout_ms);
+        loop_wake(s->loop);
+}
+
+static void turn(void *arg)
+{
+        struct shipper *s = arg;
+
+        if (!s->stopping)
+                tail_read(s->tail);
+        bool finished = ship_idle(s->ship) && (s->stopping || (s->config.once && tail_at_end(s->tail)));
+        tail_save(s->tail, finished);
+        if (finished)
+                loop_stop(s->loop);
+}
+
+static void on_signal(int signo, void *arg)
+{
+        begin_stop(arg, strsignal(signo));
+}
+
+static void stop_timed_out(struct timer *t)
+{
+        struct shipper *s = t->arg;
+
+        log_warn("shipper", "stop_timeout is over: lines=%lld are sent again by the next run",
+                 (long long)stat_get(&s->stats.lines_in_flight));
+        loop_stop(s->loop);
+}
+
+static void give_up_once(struct shipper *s)
+{
+        const char *why = shipper_trouble(s);
+
+        log_error("shipper", "no progress within start_timeout: %s", why ? why : "the output does not answer");
+        s->exit_code = EX_TEMPFAIL;
+        begin_stop(s, "--once without progress");
+}
+
+static void tick(struct timer *t)
+{
+        struct shipper *s = t->arg;
+        int64_t now = loop_now_ms(s->loop);
+        int64_t settled = stat_get(&s->stats.lines_acked) + stat_get(&s->stats.dropped_rejected);
+
+        if (settled != s->settled_seen)
+                ready_progress(&s->ready, now);
+        s->settled_seen = settled;
+        ready_observe(&s->ready, !ship_idle(s->ship) || !tail_at_end(s->tail), now);
+        if (s->config.once && !s->stopping && s->ready.waiting &&
+            now - s->ready.since_ms > s->config.start_timeout_ms)
+                give_up_once(s);
+        const char *why = shipper_trouble(s);
+        if (why && s->ready.waiting)
+                log_warn("shipper", "waiting: %s", why);
+        log_flush_repeats();
+        timer_arm(s->loop, t, TICK_MS);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void on_settled(void *arg, struct file *f)
+{
+        struct shipper *s = arg;
+        tail_settled(s->tail, f);
+}
+
+static void on_room(void *arg)
+{
+        struct shipper *s = arg;
+        loop_wake(s->loop);
+}
+
+static void restore(void *arg, const struct checkpoint_row *row)
+{
+        struct shipper *s = arg;
+        tail_restore(s->tail, row);
+}
+
+static int open_state(struct shipper *s, struct err *e)
+{
+        unsigned bad = 0;
+
+        s->lock_fd = lock_dir(s->config.state, e);
+        if (s->lock_fd < 0)
+                return s->lock_fd;
+        int r = checkpoint_open(s->config.state, restore, s, &s->checkpoint, &bad, e);
+        if (r == 0 && bad > 0)
+                log_warn("shipper", "checkpoint: %u damaged rows; their files start from the beginning", bad);
+        return r;
+}
+
+static int build(struct shipper *s, struct err *e)
+{
+        struct ship_hooks hooks = { on_settled, on_room, s };
+        struct sink_limits limits = { .max_batches = MAX_BATCHES,
+                                      .max_bytes = (size_t)s->config.memory - RESERVE_BYTES };
+
+        s->loop = loop_new(&clock_system, e);
+        if (!s->loop)
+                return -e->code;
+        s->ship = ship_new(s->loop, &s->stats, &hooks);
+        s->tail = tail_new(&(struct tail_parts){ s->loop, &s->config, &s->stats, s->ship });
+        int r = open_state(s, e);
+        if (r < 0)
+                return r;
+        tail_set_checkpoint(s->tail, s->checkpoint);
+        struct sink_owner owner = ship_owner(s->ship);
+        s->sink = sink_kafka_new(s->loop, &s->config.kafka, &owner, &limits, e);
+        if (!s->sink)
+                return -e->code;
+        ship_set_sink(s->ship, s->sink);
+        s->watch = watch_new(s->loop, &s->config, s->tail, &s->stats);
+        if (s->config.http[0]) {
+                s->http = http_new(s->loop, s->config.http, shipper_routes, s, e);
+                if (!s->http)
+                        return -e->code;
+                log_info("shipper", "listening: http=%s", http_address(s->http));
+        }
+        return 0;
+}
+
+static void demolish(struct shipper *s)
+{
+        http_free(s->http);
+        watch_free(s->watch);
+        if (s->sink)
+                sink_close(s->sink);
+        sink_free(s->sink);
+        ship_free(s->ship);
+        tail_free(s->tail);
+        checkpoint_free(s->checkpoint);
+        loop_free(s->loop);
+        if (s->lock_fd >= 0)
+                close(s->lock_fd);
+}
+
+static int run(struct shipper *s)
+{
+        s->stop_deadline = (struct timer){ .name = "stop", .fn = stop_timed_out, .arg = s };
+        s->tick = (struct timer){ .name = "tick", .fn = tick, .arg = s };
+        loop_on_signal(s->loop, SIGTERM, on_signal, s);
+        loop_on_signal(s->loop, SIGINT, on_signal, s);
+        loop_on_turn(s->loop, turn, s);
+        timer_arm(s->loop, &s->tick, TICK_MS);
+        watch_scan(s->watch);
+        loop_wake(s->loop);
+        loop_run(s->loop);
+
+        timer_disarm(s->loop, &s->tick);
+        timer_disarm(s->loop, &s->stop_deadline);
+        log_info("shipper", "stopped: read=%lld acked=%lld dropped=%lld left=%lld",
+                 (long long)stat_get(&s->stats.lines_read), (long long)stat_get(&s->stats.lines_acked),
+                 (long long)stat_get(&s->stats.dropped_rejected), (long long)stat_get(&s->stats.lines_in_flight));
+        tail_save(s->tail, true);
+        if (s->config.once && s->exit_code == EX_OK && !ship_idle(s->ship))
+                s->exit_code = EX_TEMPFAIL;
+        return s->exit_code;
+}
+
+static int exit_code_of(int error)
+{
+        switch (-error) {
+        case EBUSY:
+                return EX_TEMPFAIL;     /* the state directory is held */
+        case EINVAL:
+                return EX_CONFIG;
+        case EADDRINUSE:
+        case EADDRNOTAVAIL:
+                return EX_UNAVAILABLE;
+        default:
+                return EX_CANTCREAT;
+        }
+}
+
+int main(int argc, char **argv)
+{
+        static struct shipper s = { .lock_fd = -1 };
+        struct opt_args args;
+        struct err e = { 0 };
+        int code = program_start(&program, argc, argv, &s.config, &args);
+
+        if (code != START_GO)
+                goto out;
+        log_setup((enum log_level)s.config.log_level, (enum log_format)s.config.log_format, STDERR_FILENO);
+        ready_init(&s.ready);
+        int r = shipper_config_finish(&s.config, args.args, args.nargs, &e);
+        if (r == 0)
+                r = build(&s, &e);
+        if (r == 0) {
+                code = run(&s);
+        } else {
+                fprintf(stderr, "sluice-shipper: %s\n", e.msg);
+                code = exit_code_of(r);
+        }
+        demolish(&s);
+out:
+        opt_free(&shipper_opts, &s.config);
+        opt_args_free(&args);
+        return code;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shipper/ship.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum {
+        BATCH_BYTES = 256 * 1024,       /* of events: a batch is handed on when it holds so much */
+        FIRST_BYTES = 4 * 1024,         /* what a batch starts with: a lone line is cheap */
+};
+
+struct ship {
+        struct loop *loop;
+        struct shipper_stats *stats;
+        struct ship_hooks hooks;
+        struct sink *sink;              /* borrowed */
+        struct batch *open;             /* owned; NULL between turns */
+        struct file *key_of;            /* whose key was put last into open ... */
+        struct slice key;               /* ... and where */
+        int64_t read_ns;                /* wall time of the open batch: its lines were read just now */
+        size_t last_bytes;              /* of the last batch: a hint for the next */
+};
+
+static void done(void *arg, struct batch **bp);
+
+static void room(void *arg)
+{
+        struct ship *s = arg;
+        s->hooks.room(s->hooks.arg);
+}
+
+struct ship *ship_new(struct loop *l, struct shipper_stats *stats, const struct ship_hooks *hooks)
+{
+        struct ship *s = xcalloc(1, sizeof(*s));
+
+        s->loop = l;
+        s->stats = stats;
+        s->hooks = *hooks;
+        s->last_bytes = FIRST_BYTES;
+        return s;
+}
+
+void ship_free(struct ship *s)
+{
+        if (!s)
+                return;
+        batch_free(s->open);
+        free(s);
+}
+
+struct sink_owner ship_owner(struct ship *s)
+{
+        return (struct sink_owner){ .done = done, .room = room, .arg = s };
+}
+
+void ship_set_sink(struct ship *s, struct sink *sink)
+{
+        s->sink = sink;
+        stat_set(&s->stats->budget_bytes, (int64_t)sink->limits.max_bytes);
+}
+
+static void update_held(struct ship *s)
+{
+        stat_set(&s->stats->held_bytes, (int64_t)(s->sink->bytes + (s->open ? batch_bytes(s->open) : 0)));
+}
+
+bool ship_has_room(struct ship *s)
+{
+        if (s->open)
+                return true;
+        if (sink_has_room(s->sink))
+                return true;
+        stat_inc(&s->stats->reading_stopped);
+        return false;
+}
+
+static struct slice key_for(struct ship *s, struct file *f)
+{
+        if (s->key_of != f) {
+                char text[IDENT_FILE_TEXT];
+                ident_text(&f->id, text);
+                s->key = batch_put(s->open, text, sizeof(text));
+                s->key_of = f;
+        }
+        return s->key;
+}
+
+void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line *line, size_t limit)
+{
+        if (!s->open) {
+                s->open = batch_new(s->last_bytes);
+                s->key_of = NULL;
+                s->read_ns = loop_clock(s->loop)->wall_ns(loop_clock(s->loop));
+        }
+        struct slice key = key_for(s, f);
+        size_t start = s->open->data.len;
+        struct event_line event = {
+                .wall_ns = s->read_ns,
+                .offset = (uint64_t)offset,
+                .text = line->text,
+                .len = line->len > limit ? limit : line->len,
+                .truncated = line->len > limit,
+        };
+        size_t repaired = event_write(&s->open->data, &f->stream, &event);
+
+        struct record *r = batch_add(s->open);
+        r->value = batch_since(s->open, start);
+        r->key = key;
+        r->weight = 1;
+        r->origin = f;
+        CHECK(ackwin_open(&f->window, offset + (int64_t)line->size, &r->seq) == 0);
+
+        stat_inc(&s->stats->lines_read);
+        stat_inc(&s->stats->lines_in_flight);
+        stat_add(&s->stats->bytes_read, (int64_t)line->size);
+        stat_add(&s->stats->utf8_repaired, (int64_t)repaired);
+        if (event.truncated) {
+                stat_inc(&s->stats->lines_truncated);
+                stat_add(&s->stats->bytes_cut, (int64_t)(line->len - limit));
+        }
+        if (s->open->data.len >= BATCH_BYTES)
+                ship_flush(s);
+}
+
+void ship_flush(struct ship *s)
+{
+        if (!s->open)
+                return;
+        s->last_bytes = s->open->data.len < FIRST_BYTES ? FIRST_BYTES : s->open->data.len;
+        sink_submit(s->sink, &s->open);
+        update_held(s);
+}
+
+bool ship_idle(const struct ship *s)
+{
+        return !s->open && stat_get(&s->stats->lines_in_flight) == 0;
+}
+
+/* --- verdicts -------------------------------------------------------------------------------- */
+
+static void settle(struct ship *s, struct batch *b, struct record *r)
+{
+        struct file *f = r->origin;
+
+        if (r->verdict == VERDICT_REJECT) {
+                log_warn("ship", "line dropped, the output will never take it: path=%s status=%u reason=\"%.*s\"",
+                         f->path, r->status, (int)r->reason.len, batch_reason(b, r));
+                stat_add(&s->stats->dropped_rejected, r->weight);
+        } else {
+                stat_add(&s->stats->lines_acked, r->weight);
+        }
+        stat_add(&s->stats->lines_in_flight, -(int64_t)r->weight);
+        ackwin_ack(&f->window, r->seq);
+        s->hooks.settled(s->hooks.arg, f);
+}
+
+static void done(void *arg, struct batch **bp)
+{
+        struct ship *s = arg;
+        struct batch *b = *bp;
+
+        *bp = NULL;
+        for (size_t i = 0; i < b->n; i++) {
+                CHECK(b->recs[i].verdict != VERDICT_NONE);
+                if (b->recs[i].verdict != VERDICT_RETRY)
+                        settle(s, b, &b->recs[i]);
+        }
+        batch_free(b);
+        update_held(s);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ship: from a framed line to its verdict.
+ *
+ *   tail -- ship_line --> [open batch] -- ship_flush --> sink -- done --> file's ack window
+ *                 ^                                        |
+ *                 +------------ stop reading <-------------+  ship_has_room() is false
+ *
+ * The only place that counts lines_in_flight, and the only one that moves a
+ * file's window.  A line is settled when the output took it (acked) or will
+ * never take it (dropped, logged); RETRY, which only a close hands back, leaves
+ * the window where it is: the next run reads those lines again.  One thread.
+ */
+#ifndef SLUICE_SHIPPER_SHIP_H
+#define SLUICE_SHIPPER_SHIP_H
+
+#include "base/loop.h"
+#include "shipper/file.h"
+#include "shipper/lines.h"
+#include "shipper/stats.h"
+#include "sinks/sink.h"
+
+struct ship_hooks {
+        void (*settled)(void *arg, struct file *f);     /* its window moved, or nothing of it is in flight now */
+        void (*room)(void *arg);                        /* reading may go on */
+        void *arg;
+};
+
+struct ship;
+
+struct ship *ship_new(struct loop *l, struct shipper_stats *stats, const struct ship_hooks *hooks);
+void ship_free(struct ship *s);                         /* NULL ok; after the sink is closed */
+
+/* The sink is made with this owner, then given here; borrowed. */
+struct sink_owner ship_owner(struct ship *s);
+void ship_set_sink(struct ship *s, struct sink *sink);
+
+bool ship_has_room(struct ship *s);                     /* false: stop reading, room() will come */
+/* Adds the line that starts at offset of f; limit: its text is cut there and marked. Ask ship_has_room before each. */
+void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line *line, size_t limit);
+void ship_flush(struct ship *s);                        /* end of turn: what is open goes now */
+bool ship_idle(const struct ship *s);                   /* nothing in flight, nothing open */
+
+#endif

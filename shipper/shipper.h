@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shipper: the parts of the running program, for main.c that builds them and view.c that shows them. */
+#ifndef SLUICE_SHIPPER_SHIPPER_H
+#define SLUICE_SHIPPER_SHIPPER_H
+
+#include "shipper/ship.h"
+#include "shipper/tail.h"
+#include "shipper/watch.h"
+#include "status/http.h"
+#include "status/ready.h"
+
+struct shipper {
+        struct shipper_config config;
+        struct shipper_stats stats;
+        struct ready ready;
+
+        struct loop *loop;              /* all owned */
+        struct checkpoint *checkpoint;
+        struct ship *ship;
+        struct sink *sink;
+        struct tail *tail;
+        struct watch *watch;
+        struct http *http;
+
+        int lock_fd;
+        int64_t settled_seen;           /* acked + dropped when last looked at */
+        struct timer tick;              /* once a second */
+        struct timer stop_deadline;
+        bool stopping;
+        int exit_code;
+};
+
+extern const struct http_route shipper_routes[];        /* arg: struct shipper */
+
+const char *shipper_trouble(struct shipper *s);         /* the first known reason for standing still, or NULL */
+
+#endif

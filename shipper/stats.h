@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stats: what the shipper counts.  The ledger, true at any moment:
+ *
+ *      lines_read = lines_acked + lines_dropped{reason} + lines_in_flight
+ *
+ * lines_in_flight is counted up when a line enters a batch and down when its
+ * verdict arrives; it is never computed from the others.
+ */
+#ifndef SLUICE_SHIPPER_STATS_H
+#define SLUICE_SHIPPER_STATS_H
+
+#include "base/stat.h"
+
+#define SHIPPER_STATS(X)                                                                                      \
+        X(COUNTER, lines_read, "lines_read_total", NULL, "Lines framed from files.")                          \
+        X(COUNTER, lines_acked, "lines_acked_total", NULL, "Lines the output acknowledged.")                  \
+        X(COUNTER, dropped_rejected, "lines_dropped_total", "reason=\"rejected\"",                            \
+          "Lines given up, by reason; rejected: the output will never take them.")                            \
+        X(GAUGE, lines_in_flight, "lines_in_flight", NULL, "Lines read and not yet settled.")                 \
+        X(COUNTER, lines_truncated, "lines_truncated_total", NULL, "Lines cut at max_line_bytes.")            \
+        X(COUNTER, utf8_repaired, "utf8_repaired_total", NULL, "U+FFFD put in for invalid UTF-8.")            \
+        X(COUNTER, bytes_read, "bytes_read_total", NULL, "Bytes of the lines framed from files.")             \
+        X(COUNTER, bytes_cut, "bytes_cut_total", NULL, "Bytes of long lines beyond max_line_bytes, skipped.") \
+        X(COUNTER, lost_truncated, "bytes_lost_total", "reason=\"truncated\"",                                \
+          "Bytes that vanished before they could be read, as far as known, by reason.")                       \
+        X(GAUGE, files, "files", NULL, "Files known.")                                                        \
+        X(GAUGE, files_open, "files_open", NULL, "Files held open.")                                          \
+        X(COUNTER, files_found, "files_found_total", NULL, "Files that were new.")                            \
+        X(COUNTER, rotations, "rotations_total", NULL, "Files seen to be renamed away from their pattern.")   \
+        X(COUNTER, file_errors, "file_errors_total", NULL, "Files that could not be opened or read.")         \
+        X(COUNTER, scans, "scans_total", NULL, "Runs over all patterns.")                                     \
+        X(COUNTER, watch_overflows, "watch_overflows_total", NULL,                                            \
+          "Times the kernel's event queue overflowed; a scan makes up for it.")                               \
+        X(GAUGE, held_bytes, "held_bytes", NULL, "Bytes of lines held in batches.")                           \
+        X(GAUGE, budget_bytes, "budget_bytes", NULL, "Bound of held_bytes; reading stops there.")             \
+        X(COUNTER, reading_stopped, "reading_stopped_total", NULL, "Times the budget was full.")              \
+        X(COUNTER, checkpoint_writes, "checkpoint_writes_total", NULL, "Times positions reached the disk.")   \
+        X(COUNTER, checkpoint_errors, "checkpoint_errors_total", NULL, "Times they could not.")
+
+struct shipper_stats {
+        SHIPPER_STATS(STAT_MEMBER)
+};
+
+#endif

@@ -1,0 +1,745 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shipper/tail.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "shipper/globs.h"
+
+enum {
+        READ_BYTES = 128 * 1024,                /* one file's share of a pass */
+        TURN_BYTES = 1024 * 1024,               /* then the loop looks at its other duties */
+        SAVE_INTERVAL_MS = 100,                 /* between two fsyncs */
+        SAVE_RETRY_MS = 1000,                   /* after a failed one */
+        ROTATED_QUIET_MS = 5 * 60 * 1000,       /* a writer may hold a renamed file open until it is told to let go */
+};
+
+struct file_list { struct file *first, **last; };
+
+struct tail {
+        struct tail_parts p;
+        struct checkpoint *checkpoint;  /* borrowed */
+        const char *host;               /* borrowed from the configuration */
+        int64_t started_ns;             /* wall */
+
+        struct map by_key;              /* inode and birth time -> file, all but the ended ones; owned */
+        struct map by_path;             /* hash of path -> the file that was last seen there */
+        struct file_list ready;         /* FILE_READY, in turn */
+        struct file **unsaved;          /* owned array; positions moved, or ended and done with */
+        size_t nunsaved, unsaved_cap;
+
+        char *buffer;                   /* READ_BYTES plus the longest line */
+        size_t buffer_size;
+        struct timer save_timer;
+        int64_t save_after_ms;          /* not before */
+        char trouble[256];
+};
+
+/* --- who is who ------------------------------------------------------------------------------ */
+
+static uint64_t key_of(uint64_t inode, int64_t birth_ns)
+{
+        const uint64_t both[2] = { inode, (uint64_t)birth_ns };
+        return XXH3_64bits(both, sizeof(both));
+}
+
+static uint64_t path_key(const char *path)
+{
+        return XXH3_64bits(path, strlen(path));
+}
+
+static struct file *file_at(const struct tail *t, const char *path)
+{
+        struct file *f = map_get(&t->by_path, path_key(path));
+        return f && strcmp(f->path, path) == 0 ? f : NULL;
+}
+
+static void set_path(struct tail *t, struct file *f, const char *path)
+{
+        if (file_at(t, f->path) == f)
+                map_del(&t->by_path, path_key(f->path));
+        bool moved = file_moved_to(f, path);
+        map_put(&t->by_path, path_key(path), f);
+        if (moved && f->named && f->input && f->fd >= 0)
+                file_make_stream(f, t->host);
+}
+
+static void push_ready(struct tail *t, struct file *f)
+{
+        f->next = NULL;
+        *t->ready.last = f;
+        t->ready.last = &f->next;
+}
+
+static struct file *pop_ready(struct tail *t)
+{
+        struct file *f = t->ready.first;
+
+        t->ready.first = f->next;
+        if (!t->ready.first)
+                t->ready.last = &t->ready.first;
+        f->next = NULL;
+        return f;
+}
+
+static void touch(struct tail *t, struct file *f)
+{
+        if (f->state != FILE_IDLE)
+                return;
+        file_enter(f, FILE_READY, "touched");
+        push_ready(t, f);
+}
+
+static void add_unsaved(struct tail *t, struct file *f)
+{
+        if (f->unsaved)
+                return;
+        f->unsaved = true;
+        if (t->nunsaved == t->unsaved_cap) {
+                t->unsaved_cap = t->unsaved_cap ? 2 * t->unsaved_cap : 64;
+                t->unsaved = xrealloc(t->unsaved, t->unsaved_cap * sizeof(*t->unsaved));
+        }
+        t->unsaved[t->nunsaved++] = f;
+}
+
+/* f is in no list. It is freed by tail_save once nothing of it is in flight. */
+static void end_file(struct tail *t, struct file *f, const char *why)
+{
+        file_enter(f, FILE_ENDED, why);
+        if (f->fd >= 0)
+                stat_add(&t->p.stats->files_open, -1);
+        file_close(f);
+        stat_add(&t->p.stats->files, -1);
+        uint64_t key = key_of(f->inode, f->birth_ns);
+        if (map_get(&t->by_key, key) == f)
+                map_del(&t->by_key, key);
+        if (file_at(t, f->path) == f)
+                map_del(&t->by_path, path_key(f->path));
+        add_unsaved(t, f);
+}
+
+static void own_file(struct tail *t, struct file *f)
+{
+        map_put(&t->by_key, key_of(f->inode, f->birth_ns), f);
+        map_put(&t->by_path, path_key(f->path), f);
+        stat_inc(&t->p.stats->files);
+}
+
+/* --- finding --------------------------------------------------------------------------------- */
+
+/* The same file, but what stood in it is gone: the next generation starts at 0. */
+static struct file *next_generation(struct tail *t, struct file *f)
+{
+        const struct file_stat st = { .inode = f->inode, .birth_ns = f->birth_ns };
+        struct file *g = file_new(f->path, f->input, &st);
+        int64_t lost = f->size > f->read ? f->size - f->read : 0;
+
+        log_warn("tail", "truncated: path=%s was_read_to=%lld unread_bytes_lost=%lld", f->path, (long long)f->read,
+                 (long long)lost);
+        stat_add(&t->p.stats->lost_truncated, lost);
+        g->generation = f->generation + 1;
+        g->rotated = f->rotated;
+        g->fd = f->fd;
+        f->fd = -1;
+        end_file(t, f, "truncated");
+        own_file(t, g);
+        file_enter(g, FILE_READY, "starts again");
+        return g;
+}
+
+static void start_reading(struct tail *t, struct file *f)
+{
+        stat_inc(&t->p.stats->files_open);
+        if (f->named)
+                file_make_stream(f, t->host);
+        file_enter(f, FILE_READY, "opened");
+        if (f->size < f->read)
+                f = next_generation(t, f);
+        push_ready(t, f);
+}
+
+static void report_unopened(struct tail *t, const char *path, int r)
+{
+        if (r == -ENOENT)
+                return;                 /* gone again between the two calls */
+        stat_inc(&t->p.stats->file_errors);
+        log_warn("tail", "cannot be opened, tried again at each scan: path=%s error=\"%s\"", path, strerror(-r));
+}
+
+static void add_file(struct tail *t, const char *path, const struct input_config *input, const struct file_stat *st,
+                     bool rotated)
+{
+        struct file *f = file_new(path, input, st);
+        int r = file_open(f, path);
+
+        if (r < 0) {
+                report_unopened(t, path, r);
+                file_free(f);
+                return;
+        }
+        f->rotated = rotated;
+        stat_inc(&t->p.stats->files_found);
+        log_info("tail", "found: path=%s inode=%llu size=%lld%s", path, (unsigned long long)st->inode,
+                 (long long)st->size, rotated ? " rotated" : "");
+        own_file(t, f);
+        start_reading(t, f);
+}
+
+/* A file from the checkpoint is seen for the first time in this run. */
+static void resume_file(struct tail *t, struct file *f, const struct file_stat *st)
+{
+        int r = file_open(f, f->path);
+
+        if (r == -ESTALE) {             /* the inode was given to another file */
+                const struct input_config *input = f->input;
+                char *path = xstrdup(f->path);
+                bool rotated = f->rotated;
+                end_file(t, f, "another file has its inode");
+                add_file(t, path, input, st, rotated);
+                free(path);
+                return;
+        }
+        if (r < 0) {
+                report_unopened(t, f->path, r);
+                return;
+        }
+        log_info("tail", "resumed: path=%s offset=%lld size=%lld", f->path, (long long)f->read, (long long)f->size);
+        start_reading(t, f);
+}
+
+/* st: of what stands at path now, which is this f. */
+static void seen_at(struct tail *t, struct file *f, const char *path, const struct file_stat *st)
+{
+        bool rotated = !globs_match(&t->p.config->inputs, path);
+
+        if (rotated && !f->rotated)
+                stat_inc(&t->p.stats->rotations);
+        f->rotated = rotated;
+        set_path(t, f, path);
+        if (f->state == FILE_KNOWN)
+                resume_file(t, f, st);
+        else
+                touch(t, f);
+}
+
+struct sibling { char *path; struct file_stat st; };
+
+static int by_birth(const void *a, const void *b)
+{
+        const struct sibling *x = a, *y = b;
+        return (x->st.birth_ns > y->st.birth_ns) - (x->st.birth_ns < y->st.birth_ns);
+}
+
+/* Everything in the directory of path that may be a rotation of it, oldest first. */
+static size_t list_siblings(const char *path, struct sibling **ret)
+{
+        const char *slash = strrchr(path, '/');
+        char *dir = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup("./");
+        const char *base = slash ? slash + 1 : path;
+        struct sibling *v = NULL;
+        size_t n = 0;
+        DIR *d = opendir(dir);
+
+        for (struct dirent *de; d && (de = readdir(d)) != NULL;) {
+                struct sibling s = { 0 };
+                if (!globs_is_sibling(de->d_name, base) || globs_is_archive(de->d_name))
+                        continue;
+                s.path = xasprintf("%s%s", slash ? dir : "", de->d_name);
+                if (file_stat(AT_FDCWD, s.path, &s.st) < 0) {
+                        free(s.path);
+                        continue;
+                }
+                v = xrealloc(v, (n + 1) * sizeof(*v));
+                v[n++] = s;
+        }
+        if (d)
+                closedir(d);
+        free(dir);
+        if (n > 0)
+                qsort(v, n, sizeof(*v), by_birth);
+        *ret = v;
+        return n;
+}
+
+/* old's path holds another file now, or none: find old again, and what came and went between. */
+static void search_siblings(struct tail *t, struct file *old)
+{
+        char *base = xstrdup(old->path);
+        int64_t birth_ns = old->birth_ns;
+        const struct input_config *input = globs_match_rotated(&t->p.config->inputs, base);
+        struct sibling *v;
+        size_t n = list_siblings(base, &v);
+
+        for (size_t i = 0; i < n; i++) {
+                struct file *f = map_get(&t->by_key, key_of(v[i].st.inode, v[i].st.birth_ns));
+                if (f && !f->input)
+                        f->input = input;
+                if (f && f->input)
+                        seen_at(t, f, v[i].path, &v[i].st);
+                else if (!f && input && v[i].st.birth_ns > birth_ns && birth_ns != 0)
+                        add_file(t, v[i].path, input, &v[i].st, true);
+                free(v[i].path);
+        }
+        free(v);
+        free(base);
+}
+
+void tail_found(struct tail *t, const char *path, const struct input_config *input)
+{
+        struct file_stat st;
+        int r = file_stat(AT_FDCWD, path, &st);
+
+        if (r < 0) {
+                if (r != -EINVAL)
+                        report_unopened(t, path, r);
+                return;
+        }
+        struct file *f = map_get(&t->by_key, key_of(st.inode, st.birth_ns));
+        struct file *before = file_at(t, path);
+        if (before && before != f) {
+                search_siblings(t, before);
+                /* Not among them: the next read finds it deleted, or it was moved out of sight. */
+                if (file_at(t, path) == before) {
+                        before->rotated = true;
+                        touch(t, before);
+                }
+        }
+        if (f) {
+                f->input = input;
+                seen_at(t, f, path, &st);
+        } else {
+                add_file(t, path, input, &st, false);
+        }
+}
+
+void tail_touched(struct tail *t, const char *path)
+{
+        struct file *f = file_at(t, path);
+        const struct input_config *input;
+
+        if (f && f->state != FILE_KNOWN)
+                touch(t, f);
+        else if ((input = globs_match(&t->p.config->inputs, path)) != NULL)
+                tail_found(t, path, input);
+}
+
+void tail_moved(struct tail *t, const char *from, const char *to)
+{
+        struct file_stat st;
+        const struct input_config *input = globs_match_rotated(&t->p.config->inputs, from);
+
+        if (!input || globs_is_archive(to) || file_stat(AT_FDCWD, to, &st) < 0)
+                return;
+        struct file *f = map_get(&t->by_key, key_of(st.inode, st.birth_ns));
+        if (f) {
+                f->input = input;
+                seen_at(t, f, to, &st);
+        } else if (globs_match(&t->p.config->inputs, from) || st.birth_ns > t->started_ns) {
+                /* It stood under a name of ours and was renamed before we could look. */
+                add_file(t, to, input, &st, !globs_match(&t->p.config->inputs, to));
+        }
+}
+
+void tail_gone(struct tail *t, const char *path)
+{
+        struct file *f = file_at(t, path);
+        if (f)
+                touch(t, f);            /* the read finds the end, and that no name is left */
+}
+
+static bool directory_readable(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+        char *dir = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+        bool ok = access(dir, R_OK | X_OK) == 0;
+
+        free(dir);
+        return ok;
+}
+
+/* Still not seen although everything was looked at: a file of the checkpoint. */
+static void look_for_known(struct tail *t, struct file *f)
+{
+        if (f->input)
+                search_siblings(t, f);
+        if (f->state != FILE_KNOWN || !f->input || !directory_readable(f->path))
+                return;
+        if (access(f->path, F_OK) == 0)
+                return;                 /* there, but not to be opened: reported, tried again */
+        log_warn("tail", "vanished while nobody read it: path=%s read_to=%lld", f->path, (long long)f->read);
+        end_file(t, f, "vanished");
+}
+
+static bool rotated_and_quiet(const struct tail *t, const struct file *f)
+{
+        return f->rotated && f->state == FILE_IDLE && ackwin_inflight(&f->window) == 0 &&
+               loop_now_ms(t->p.loop) - f->quiet_since_ms > ROTATED_QUIET_MS;
+}
+
+void tail_scanned(struct tail *t)
+{
+        struct file *f, **some = xcalloc(t->by_key.len + 1, sizeof(*some));
+        size_t n = 0;
+
+        stat_inc(&t->p.stats->scans);
+        for (size_t i = 0; (f = map_next(&t->by_key, &i)) != NULL;)
+                if (f->state == FILE_KNOWN || rotated_and_quiet(t, f))
+                        some[n++] = f;
+        for (size_t i = 0; i < n; i++) {
+                if (some[i]->state == FILE_KNOWN)
+                        look_for_known(t, some[i]);
+                else if (some[i]->state == FILE_IDLE)
+                        end_file(t, some[i], "rotated and quiet");
+        }
+        free(some);
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static ssize_t read_at(struct tail *t, struct file *f, int64_t offset, char *to, size_t n)
+{
+        ssize_t got;
+
+        do
+                got = pread(f->fd, to, n, offset);
+        while (got < 0 && errno == EINTR);
+        if (got < 0) {
+                stat_inc(&t->p.stats->file_errors);
+                log_warn("tail", "cannot be read: path=%s offset=%lld error=\"%s\"", f->path, (long long)offset,
+                         strerror(errno));
+        }
+        return got;
+}
+
+static void ship_one(struct tail *t, struct file *f, const struct line *line, size_t limit)
+{
+        ship_line(t->p.ship, f, f->read, line, limit);
+        f->read += (int64_t)line->size;
+        if (f->scanned < f->read)
+                f->scanned = f->read;
+}
+
+/* Ships the whole lines among the n bytes that start at f->read; false when there was no room for all. */
+static bool frame(struct tail *t, struct file *f, size_t n)
+{
+        const char *p = t->buffer, *end = p + n;
+        struct line line;
+        size_t known = (size_t)(f->scanned - f->read);
+
+        while (line_next(p, end, known, &line)) {
+                if (!ship_has_room(t->p.ship))
+                        return false;
+                ship_one(t, f, &line, (size_t)t->p.config->max_line_bytes);
+                p += line.size;
+                known = 0;
+        }
+        if (f->scanned < f->read + (end - p))
+                f->scanned = f->read + (end - p);
+        return true;
+}
+
+/* Nobody will finish the last line, so it ends where the file ends. */
+static void ship_unfinished(struct tail *t, struct file *f)
+{
+        size_t longest = (size_t)t->p.config->max_line_bytes;
+        size_t size = (size_t)(f->scanned - f->read);
+        ssize_t n = read_at(t, f, f->read, t->buffer, size <= longest ? size : longest + 1);
+
+        if (n <= 0)
+                return;
+        if (!f->named) {
+                file_name(f, t->host, t->buffer, (size_t)n);
+                file_make_stream(f, t->host);
+        }
+        ship_one(t, f, &(struct line){ .text = t->buffer, .len = size, .size = size }, longest);
+}
+
+/* What was read of f is all there was a moment ago. */
+static void at_end(struct tail *t, struct file *f)
+{
+        struct file_stat st = { .size = f->scanned, .links = 1 };
+
+        if (file_stat(f->fd, "", &st) == 0 && st.size < f->read) {
+                push_ready(t, next_generation(t, f));
+                return;
+        }
+        f->size = st.size;
+        f->deleted = st.links == 0;
+        bool finished = t->p.config->once || f->deleted;
+        bool unfinished_line = finished && f->scanned > f->read;
+        if (st.size > f->scanned || (unfinished_line && !ship_has_room(t->p.ship))) {
+                push_ready(t, f);
+                return;
+        }
+        if (unfinished_line)
+                ship_unfinished(t, f);
+        if (f->deleted) {
+                end_file(t, f, "deleted and read to its end");
+                return;
+        }
+        f->quiet_since_ms = loop_now_ms(t->p.loop);
+        file_enter(f, FILE_IDLE, "end of file");
+}
+
+static void name_file(struct tail *t, struct file *f, size_t n)
+{
+        if (f->named || (n < IDENT_HEAD && !memchr(t->buffer, '\n', n)))
+                return;                 /* the head is not whole yet */
+        file_name(f, t->host, t->buffer, n);
+        file_make_stream(f, t->host);
+}
+
+enum outcome { READ_MORE, READ_END, READ_FAILED };
+
+static enum outcome read_lines(struct tail *t, struct file *f, int64_t *budget)
+{
+        size_t want = (size_t)(f->scanned - f->read) + READ_BYTES;
+        ssize_t n = read_at(t, f, f->read, t->buffer, want);
+
+        if (n < 0)
+                return READ_FAILED;
+        if (n == 0)
+                return READ_END;
+        *budget -= n;
+        name_file(t, f, (size_t)n);
+        if (f->size < f->read + n)
+                f->size = f->read + n;
+        return frame(t, f, (size_t)n) && (size_t)n < want ? READ_END : READ_MORE;
+}
+
+/* The line at f->read is longer than a line may be: look for its end without keeping it. */
+static enum outcome read_long_line(struct tail *t, struct file *f, int64_t *budget)
+{
+        size_t keep = (size_t)t->p.config->max_line_bytes;
+        char *scratch = t->buffer + keep + 1;
+
+        while (*budget > 0) {
+                ssize_t n = read_at(t, f, f->scanned, scratch, READ_BYTES);
+                if (n < 0)
+                        return READ_FAILED;
+                *budget -= n;
+                const char *lf = memchr(scratch, '\n', (size_t)n);
+                if (lf) {
+                        size_t size = (size_t)(f->scanned - f->read + (lf - scratch) + 1);
+                        if (read_at(t, f, f->read, t->buffer, keep) != (ssize_t)keep)
+                                return READ_FAILED;
+                        ship_one(t, f, &(struct line){ t->buffer, size - 1, size }, keep);
+                        return READ_MORE;
+                }
+                f->scanned += n;
+                if (n < READ_BYTES)
+                        return READ_END;
+        }
+        return READ_MORE;
+}
+
+/* Reads one share of f, which was just taken from the queue, and puts it where it belongs next. */
+static void read_file(struct tail *t, struct file *f, int64_t *budget)
+{
+        bool is_long = f->scanned - f->read > t->p.config->max_line_bytes;
+
+        switch (is_long ? read_long_line(t, f, budget) : read_lines(t, f, budget)) {
+        case READ_MORE:
+                push_ready(t, f);
+                break;
+        case READ_END:
+                at_end(t, f);
+                break;
+        case READ_FAILED:               /* tried again when it is touched, at the latest at the next scan */
+                file_enter(f, FILE_IDLE, "read error");
+                break;
+        }
+}
+
+void tail_read(struct tail *t)
+{
+        int64_t budget = TURN_BYTES;
+
+        while (t->ready.first && budget > 0 && ship_has_room(t->p.ship))
+                read_file(t, pop_ready(t), &budget);
+        ship_flush(t->p.ship);
+        /* Out of room: the sink will say when there is some.  Out of turn: go on in the next. */
+        if (t->ready.first && budget <= 0)
+                loop_wake(t->p.loop);
+}
+
+/* --- storing --------------------------------------------------------------------------------- */
+
+void tail_settled(struct tail *t, struct file *f)
+{
+        add_unsaved(t, f);
+}
+
+static bool done_with(const struct file *f)
+{
+        return f->state == FILE_ENDED && ackwin_inflight(&f->window) == 0;
+}
+
+static void put_file(struct tail *t, const struct file *f)
+{
+        struct checkpoint_row row;
+
+        if (!f->named)
+                return;
+        if (done_with(f)) {
+                checkpoint_forget(t->checkpoint, &f->id);
+                return;
+        }
+        file_row(f, &row);
+        checkpoint_put(t->checkpoint, &row);
+}
+
+static int store(struct tail *t, struct err *e)
+{
+        struct file *f;
+
+        if (!checkpoint_wants_rewrite(t->checkpoint)) {
+                for (size_t i = 0; i < t->nunsaved; i++)
+                        put_file(t, t->unsaved[i]);
+                return checkpoint_dirty(t->checkpoint) ? checkpoint_flush(t->checkpoint, e) : 0;
+        }
+        checkpoint_rewrite_begin(t->checkpoint);
+        for (size_t i = 0; (f = map_next(&t->by_key, &i)) != NULL;)
+                put_file(t, f);
+        return checkpoint_rewrite_commit(t->checkpoint, e);
+}
+
+static void saved(struct tail *t)
+{
+        for (size_t i = 0; i < t->nunsaved; i++) {
+                t->unsaved[i]->unsaved = false;
+                if (done_with(t->unsaved[i]))
+                        file_free(t->unsaved[i]);
+        }
+        t->nunsaved = 0;
+        t->trouble[0] = '\0';
+        stat_inc(&t->p.stats->checkpoint_writes);
+}
+
+void tail_save(struct tail *t, bool now)
+{
+        struct err e = { 0 };
+        int64_t now_ms = loop_now_ms(t->p.loop);
+
+        if (t->nunsaved == 0)
+                return;
+        if (!now && now_ms < t->save_after_ms) {
+                if (!timer_armed(&t->save_timer))
+                        timer_arm(t->p.loop, &t->save_timer, t->save_after_ms - now_ms);
+                return;
+        }
+        if (store(t, &e) == 0) {
+                saved(t);
+                t->save_after_ms = now_ms + SAVE_INTERVAL_MS;
+                return;
+        }
+        stat_inc(&t->p.stats->checkpoint_errors);
+        snprintf(t->trouble, sizeof(t->trouble), "positions cannot be stored: %.200s", e.msg);
+        log_error("tail", "%s; lines go on, a restart would send them again", t->trouble);
+        t->save_after_ms = now_ms + SAVE_RETRY_MS;
+}
+
+static void save_due(struct timer *timer)
+{
+        tail_save(timer->arg, false);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+struct tail *tail_new(const struct tail_parts *parts)
+{
+        struct tail *t = xcalloc(1, sizeof(*t));
+
+        t->p = *parts;
+        t->host = parts->config->host;
+        t->started_ns = loop_clock(parts->loop)->wall_ns(loop_clock(parts->loop));
+        t->ready.last = &t->ready.first;
+        t->buffer_size = (size_t)parts->config->max_line_bytes + 1 + READ_BYTES;
+        t->buffer = xmalloc(t->buffer_size);
+        t->save_timer = (struct timer){ .name = "checkpoint", .fn = save_due, .arg = t };
+        return t;
+}
+
+void tail_free(struct tail *t)
+{
+        struct file *f;
+
+        if (!t)
+                return;
+        timer_disarm(t->p.loop, &t->save_timer);
+        for (size_t i = 0; (f = map_next(&t->by_key, &i)) != NULL;)
+                f->unsaved = false;
+        for (size_t i = 0; i < t->nunsaved; i++)
+                if (t->unsaved[i]->state == FILE_ENDED)
+                        file_free(t->unsaved[i]);
+        for (size_t i = 0; (f = map_next(&t->by_key, &i)) != NULL;)
+                file_free(f);
+        map_fini(&t->by_key);
+        map_fini(&t->by_path);
+        free(t->unsaved);
+        free(t->buffer);
+        free(t);
+}
+
+void tail_restore(struct tail *t, const struct checkpoint_row *row)
+{
+        struct file *f = file_from_row(row);
+        struct file *other = map_get(&t->by_key, key_of(f->inode, f->birth_ns));
+
+        f->input = globs_match_rotated(&t->p.config->inputs, f->path);
+        f->rotated = !globs_match(&t->p.config->inputs, f->path);
+        /* Two generations of one file: the older one was about to be forgotten. */
+        if (other && other->generation > f->generation) {
+                stat_inc(&t->p.stats->files);
+                end_file(t, f, "older generation");
+                return;
+        }
+        if (other)
+                end_file(t, other, "older generation");
+        own_file(t, f);
+}
+
+void tail_set_checkpoint(struct tail *t, struct checkpoint *c)
+{
+        t->checkpoint = c;
+}
+
+bool tail_at_end(const struct tail *t)
+{
+        return !t->ready.first;
+}
+
+void tail_each(const struct tail *t, void (*fn)(void *arg, const struct file *f), void *arg)
+{
+        struct file *f;
+
+        for (size_t i = 0; (f = map_next(&t->by_key, &i)) != NULL;)
+                fn(arg, f);
+}
+
+static void add_lag(void *arg, const struct file *f)
+{
+        int64_t lag = f->size - ackwin_committed(&f->window);
+        *(int64_t *)arg += lag > 0 ? lag : 0;
+}
+
+int64_t tail_lag_bytes(const struct tail *t)
+{
+        int64_t lag = 0;
+        tail_each(t, add_lag, &lag);
+        return lag;
+}
+
+const char *tail_trouble(const struct tail *t)
+{
+        return t->trouble[0] ? t->trouble : NULL;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* view: what the running shipper shows over HTTP.  Runs on the loop, reads the parts as they are. */
+#include "base/json.h"
+#include "shipper/shipper.h"
+#include "status/metrics.h"
+
+static const struct stat_row rows[] = {
+#define ROW(...) STAT_ROW(struct shipper_stats, __VA_ARGS__)
+        SHIPPER_STATS(ROW)
+#undef ROW
+};
+
+const char *shipper_trouble(struct shipper *s)
+{
+        const char *why = sink_trouble(s->sink);
+        return why ? why : tail_trouble(s->tail);
+}
+
+static unsigned get_healthz(void *arg, struct buf *body)
+{
+        (void)arg;
+        buf_puts(body, "alive\n");
+        return 200;
+}
+
+static unsigned get_readyz(void *arg, struct buf *body)
+{
+        struct shipper *s = arg;
+        const char *why = ready_why_not(&s->ready, loop_now_ms(s->loop), shipper_trouble(s));
+
+        buf_printf(body, "%s\n", why ? why : "ready");
+        return why ? 503 : 200;
+}
+
+static unsigned get_metrics(void *arg, struct buf *body)
+{
+        struct shipper *s = arg;
+        struct metrics m;
+        struct stat_group g = s->sink->ops->stats(s->sink);
+        struct loop_lag lag = loop_lag(s->loop);
+
+        metrics_begin(&m, body, "sluice_shipper_");
+        metrics_rows(&m, rows, ARRAY_LEN(rows), &s->stats);
+        metrics_value(&m, STAT_GAUGE, "lag_bytes", NULL, "Bytes seen in files and not yet acknowledged.",
+                      (double)tail_lag_bytes(s->tail));
+        metrics_value(&m, STAT_GAUGE, "loop_held_worst_seconds", NULL,
+                      "Longest time one callback held the loop in the last minute.", (double)lag.worst_us / 1e6);
+        metrics_value(&m, STAT_GAUGE, "ready", NULL, "1 when /readyz says 200.",
+                      ready_why_not(&s->ready, loop_now_ms(s->loop), NULL) ? 0 : 1);
+        metrics_rows(&m, g.rows, g.nrows, g.base);
+        metrics_process(&m);
+        return 200;
+}
+
+static void show_file(void *arg, const struct file *f)
+{
+        struct json_out *w = arg;
+        int64_t committed = ackwin_committed(&f->window);
+
+        json_open(w, NULL, '{');
+        json_str(w, "path", f->path);
+        json_str(w, "state", file_state_text[f->state]);
+        json_int(w, "inode", (int64_t)f->inode);
+        json_int(w, "generation", f->generation);
+        json_bool(w, "rotated", f->rotated);
+        json_int(w, "size", f->size);
+        json_int(w, "read", f->read);
+        json_int(w, "acked", committed);
+        json_int(w, "lag", f->size > committed ? f->size - committed : 0);
+        json_close(w, '}');
+}
+
+static void show_ledger(struct json_out *w, struct shipper *s)
+{
+        json_open(w, "ledger", '{');
+        json_int(w, "lines_read", stat_get(&s->stats.lines_read));
+        json_int(w, "lines_acked", stat_get(&s->stats.lines_acked));
+        json_int(w, "lines_dropped", stat_get(&s->stats.dropped_rejected));
+        json_int(w, "lines_in_flight", stat_get(&s->stats.lines_in_flight));
+        json_close(w, '}');
+}
+
+static unsigned get_status(void *arg, struct buf *body)
+{
+        struct shipper *s = arg;
+        struct json_out w = { .b = body };
+        struct loop_lag lag = loop_lag(s->loop);
+        const char *why = ready_why_not(&s->ready, loop_now_ms(s->loop), shipper_trouble(s));
+
+        json_open(&w, NULL, '{');
+        json_str(&w, "program", "sluice-shipper");
+        json_str(&w, "version", SLUICE_VERSION);
+        json_bool(&w, "ready", !why);
+        json_str(&w, "why_not", why);
+        json_str(&w, "trouble", shipper_trouble(s));
+        show_ledger(&w, s);
+        json_int(&w, "held_bytes", stat_get(&s->stats.held_bytes));
+        json_int(&w, "budget_bytes", stat_get(&s->stats.budget_bytes));
+        json_int(&w, "lag_bytes", tail_lag_bytes(s->tail));
+        json_str(&w, "loop_worst", lag.worst_name);
+        json_int(&w, "loop_worst_us", lag.worst_us);
+        json_open(&w, "files", '[');
+        tail_each(s->tail, show_file, &w);
+        json_close(&w, ']');
+        json_close(&w, '}');
+        buf_putc(body, '\n');
+        return 200;
+}
+
+const struct http_route shipper_routes[] = {
+        { "/healthz", "text/plain; charset=utf-8", get_healthz },
+        { "/readyz", "text/plain; charset=utf-8", get_readyz },
+        { "/metrics", "text/plain; version=0.0.4; charset=utf-8", get_metrics },
+        { "/status", "application/json", get_status },
+        { NULL, NULL, NULL },
+};

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shipper/watch.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "shipper/globs.h"
+
+enum { EVENTS = IN_MODIFY | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR | IN_EXCL_UNLINK };
+
+struct watch {
+        struct loop *loop;
+        const struct shipper_config *config;
+        struct tail *tail;
+        struct shipper_stats *stats;
+        struct timer scan_timer;
+        struct io io;                   /* inotify */
+        struct map dirs;                /* watch descriptor -> char *, with a slash at the end; owned */
+        char *moved_from;               /* owned; the first half of a rename ... */
+        uint32_t moved_cookie;          /* ... and what its second half will carry */
+};
+
+/* --- scan ------------------------------------------------------------------------------------ */
+
+static void watch_dir(struct watch *w, const char *dir)
+{
+        if (w->io.fd < 0)
+                return;
+        int wd = inotify_add_watch(w->io.fd, dir, EVENTS);
+        if (wd < 0) {
+                log_warn("watch", "directory is only scanned: path=%s error=\"%s\"", dir,
+                         errno == ENOSPC ? "fs.inotify.max_user_watches is reached" : strerror(errno));
+                return;
+        }
+        if (!map_get(&w->dirs, (uint64_t)wd))
+                map_put(&w->dirs, (uint64_t)wd, xstrdup(dir));
+}
+
+/* The directories a pattern's names can stand in: its own directory part, which may be a pattern too. */
+static void watch_dirs_of(struct watch *w, const char *pattern)
+{
+        const char *slash = strrchr(pattern, '/');
+        char *dir = xstrndup(pattern, (size_t)(slash - pattern) + 1);
+        glob_t g;
+
+        if (glob(dir, GLOB_ONLYDIR | GLOB_NOSORT, NULL, &g) == 0) {
+                for (size_t i = 0; i < g.gl_pathc; i++)
+                        watch_dir(w, g.gl_pathv[i]);
+                globfree(&g);
+        }
+        free(dir);
+}
+
+static void scan_pattern(struct watch *w, const char *pattern, const struct input_config *input)
+{
+        glob_t g;
+
+        /* The directory first: what is created between the two calls makes an event. */
+        watch_dirs_of(w, pattern);
+        if (glob(pattern, GLOB_NOSORT, NULL, &g) != 0)
+                return;
+        for (size_t i = 0; i < g.gl_pathc; i++)
+                tail_found(w->tail, g.gl_pathv[i], input);
+        globfree(&g);
+}
+
+void watch_scan(struct watch *w)
+{
+        const struct input_config *in = w->config->inputs.v;
+
+        for (size_t i = 0; i < w->config->inputs.n; i++)
+                for (size_t p = 0; p < in[i].paths.n; p++)
+                        scan_pattern(w, in[i].paths.v[p], &in[i]);
+        tail_scanned(w->tail);
+        timer_arm(w->loop, &w->scan_timer, w->config->scan_interval_ms);
+}
+
+static void scan_due(struct timer *t)
+{
+        watch_scan(t->arg);
+}
+
+/* --- inotify --------------------------------------------------------------------------------- */
+
+static void forget_half_rename(struct watch *w)
+{
+        free(w->moved_from);
+        w->moved_from = NULL;
+}
+
+static void on_named_event(struct watch *w, const struct inotify_event *ev, const char *path)
+{
+        if (ev->mask & IN_MOVED_FROM) {
+                forget_half_rename(w);
+                w->moved_from = xstrdup(path);
+                w->moved_cookie = ev->cookie;
+                return;
+        }
+        if (ev->mask & IN_MOVED_TO) {
+                if (w->moved_from && w->moved_cookie == ev->cookie)
+                        tail_moved(w->tail, w->moved_from, path);
+                forget_half_rename(w);
+        }
+        if (ev->mask & IN_DELETE)
+                tail_gone(w->tail, path);
+        else if (ev->mask & IN_MODIFY)
+                tail_touched(w->tail, path);
+        else {
+                const struct input_config *input = globs_match(&w->config->inputs, path);
+                if (input)
+                        tail_found(w->tail, path, input);
+        }
+}
+
+static void on_event(struct watch *w, const struct inotify_event *ev)
+{
+        char path[PATH_MAX + NAME_MAX];
+
+        if (ev->mask & IN_Q_OVERFLOW) {
+                stat_inc(&w->stats->watch_overflows);
+                log_warn("watch", "the kernel's event queue overflowed: everything is scanned again");
+                timer_arm(w->loop, &w->scan_timer, 0);
+                return;
+        }
+        const char *dir = map_get(&w->dirs, (uint64_t)ev->wd);
+        if (ev->mask & IN_IGNORED)
+                free(map_del(&w->dirs, (uint64_t)ev->wd));
+        else if (dir && ev->len > 0 && !(ev->mask & IN_ISDIR)) {
+                snprintf(path, sizeof(path), "%s%s", dir, ev->name);
+                on_named_event(w, ev, path);
+        }
+}
+
+static void on_inotify(struct io *io, uint32_t events)
+{
+        struct watch *w = io->arg;
+        _Alignas(struct inotify_event) char buffer[16 * 1024];
+
+        (void)events;
+        /* One buffer a turn: a writer that is faster than we are must not keep the loop here. */
+        ssize_t n = read(io->fd, buffer, sizeof(buffer));
+        for (char *p = buffer; n > 0 && p < buffer + n;) {
+                const struct inotify_event *ev = (const struct inotify_event *)(void *)p;
+                on_event(w, ev);
+                p += sizeof(*ev) + ev->len;
+        }
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+struct watch *watch_new(struct loop *l, const struct shipper_config *config, struct tail *tail,
+                        struct shipper_stats *stats)
+{
+        struct watch *w = xcalloc(1, sizeof(*w));
+
+        w->loop = l;
+        w->config = config;
+        w->tail = tail;
+        w->stats = stats;
+        w->scan_timer = (struct timer){ .name = "scan", .fn = scan_due, .arg = w };
+        w->io = (struct io){ .name = "inotify", .fn = on_inotify, .arg = w };
+        w->io.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+        if (w->io.fd < 0)
+                log_warn("watch", "no inotify, files are found by scanning only: error=\"%s\"",
+                         errno == EMFILE ? "fs.inotify.max_user_instances is reached" : strerror(errno));
+        else
+                loop_add(l, &w->io, EPOLLIN);
+        return w;
+}
+
+void watch_free(struct watch *w)
+{
+        char *dir;
+
+        if (!w)
+                return;
+        timer_disarm(w->loop, &w->scan_timer);
+        loop_del(w->loop, &w->io);
+        if (w->io.fd >= 0)
+                close(w->io.fd);
+        for (size_t i = 0; (dir = map_next(&w->dirs, &i)) != NULL;)
+                free(dir);
+        map_fini(&w->dirs);
+        forget_half_rename(w);
+        free(w);
+}

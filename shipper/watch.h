@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* watch: which paths there are, and which of them changed.
+ *
+ *   patterns -- glob, at start and every scan_interval --> tail_found
+ *   their directories -- inotify --> tail_found, tail_touched, tail_moved, tail_gone
+ *
+ * inotify makes it fast, the scan makes it right: whatever the kernel does not tell (a network file
+ * system, a queue that overflowed, a directory made later) the next scan finds.  One thread.
+ */
+#ifndef SLUICE_SHIPPER_WATCH_H
+#define SLUICE_SHIPPER_WATCH_H
+
+#include "base/loop.h"
+#include "shipper/tail.h"
+
+struct watch;
+
+/* All borrowed.  Without inotify (limit reached) it scans and says so. */
+struct watch *watch_new(struct loop *l, const struct shipper_config *config, struct tail *tail,
+                        struct shipper_stats *stats);
+void watch_free(struct watch *w);       /* NULL ok */
+void watch_scan(struct watch *w);       /* now; the first call is the caller's */
+
+#endif
