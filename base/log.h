@@ -10,7 +10,9 @@
  * string) may print LOG_BURST lines a period, and the same text at most once;
  * what is held back is counted, and the next line of that site that is printed
  * says "(N more like this)".  log_flush_repeats, called by a timer, says it for
- * sites that fell silent.
+ * sites that fell silent.  Debug lines are never held back: who asks for them
+ * wants them all.  A message is cut at 2 KiB, and control characters in it are
+ * written as \x0a, so a line stays a line.
  *
  * Library code (base, config, event, sinks) does not log errors: it returns
  * them or counts them.  Thread-safe: a line is one write(2).
@@ -21,6 +23,7 @@
 #include <stdbool.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
@@ -28,8 +31,9 @@ enum { LOG_BURST = 10, LOG_PERIOD_MS = 30000 };
 
 /* Before threads start.  fd is borrowed; tests pass a pipe. */
 void log_setup(enum log_level min, enum log_format format, int fd);
+void log_use_clock(const struct clock *clock);  /* borrowed; clock_system without this */
 
-void log_at(enum log_level level, const char *component, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void log_at(enum log_level level, const char *component, const char *fmt, ...) PRINTF_LIKE(3, 4);   /* fmt: a literal */
 bool log_wants(enum log_level level);   /* so that costly arguments can be skipped */
 void log_flush_repeats(void);
 
