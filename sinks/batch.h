@@ -59,7 +59,7 @@ struct batch {
         struct header *headers;         /* owned */
         size_t nheaders, headers_cap;
 
-        size_t waiting;                 /* sink's: records without verdict */
+        size_t waiting;                 /* records without verdict; kept by batch_add and batch_settle */
         unsigned tries;                 /* sink's */
         int64_t opened_ms;              /* owner's: loop time of the first record */
         size_t charged;                 /* bytes charged to the sink while inside */
@@ -69,7 +69,7 @@ struct batch {
 struct batch *batch_new(size_t bytes_hint);
 void batch_free(struct batch *b);                               /* NULL ok */
 
-/* Starts a record and returns it; valid until the next call. Fill value etc. with batch_slice_since. */
+/* Starts a record and returns it; valid until the next call. Fill value etc. with batch_since. */
 struct record *batch_add(struct batch *b);
 void batch_undo_add(struct batch *b, size_t data_len);          /* takes the last record back; data is cut to data_len */
 
@@ -79,12 +79,14 @@ static inline const char *batch_at(const struct batch *b, struct slice s) { retu
 
 void batch_header(struct batch *b, struct record *r, const char *name, const void *value, size_t n); /* right after its batch_add */
 
-/* Settles r, once; a second verdict is a bug. reason may be NULL. */
+/* Settles r, once; a second verdict is a bug. reason may be NULL; it is cut at BATCH_REASON_MAX. */
+enum { BATCH_REASON_MAX = 1024 };
 void batch_settle(struct batch *b, struct record *r, enum verdict v, unsigned status, const char *reason, size_t reason_len);
 const char *batch_reason(const struct batch *b, const struct record *r);        /* not NUL-terminated, r->reason.len long */
 
 /* Moves the records without verdict into a new batch (their bytes are copied), so
- * that what is settled need not wait for what is not.  NULL when there are none. */
+ * that what is settled need not wait for what is not.  NULL when there are none.
+ * Those that stay move up in recs, in their order; data stays where it is. */
 struct batch *batch_split_waiting(struct batch *b);
 
 /* Memory it holds, with BATCH_RECORD_OVERHEAD for what a client library adds per message. */

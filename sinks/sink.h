@@ -14,7 +14,8 @@
  *     handed back by close, for what was not settled until then.
  *   - a verdict is given where the wire's answer is seen, never to a whole request.
  *   - inside are at most max_batches and max_bytes: submit only while sink_has_room(),
- *     more is a bug.  One batch passes when the sink is empty, whatever its size.
+ *     more is a bug.  There is room while both are below their limit, so bytes may pass
+ *     theirs by less than one batch, and a batch passes an empty sink whatever its size.
  *   - room() is called when there is room again after there was none.
  *   - done() and room() are called from the loop or from close, never from inside submit.
  *   - nothing happens behind the owner's back: trouble() says in one sentence why
@@ -59,10 +60,11 @@ struct sink {
         struct sink_limits limits;
         size_t batches, bytes;                          /* inside now; bytes as charged at submit */
         bool starved;                                   /* has_room said no: room() is due */
+        bool closed;                                    /* sink_close began: there is no room any more */
 };
 
 bool sink_has_room(struct sink *s);
-void sink_submit(struct sink *s, struct batch **b);     /* takes *b; CHECKs the bounds */
+void sink_submit(struct sink *s, struct batch **b);     /* takes *b, not empty; CHECKs the bounds */
 static inline const char *sink_trouble(struct sink *s) { return s->ops->trouble(s); }
 void sink_close(struct sink *s);                        /* afterwards nothing is inside */
 void sink_free(struct sink *s);                         /* NULL ok; closes when that was not done */
