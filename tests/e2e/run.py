@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the end-to-end tests against the real servers of `./dev stack`, which it starts when they do not run.
+
+    run.py [--long] [--seed N] [--input DIR] [NAME ...]
+
+NAME: only tests whose name contains one of these.  --long: more lines, more kills, longer outages.  --input: also ship
+the log files of a folder and compare them with what arrives, line by line.  Programs come from $SLUICE_BIN
+(build/release/bin).  One line a test; the folder of a failed one stays in build/e2e/.  The last line is the sum.
+"""
+import argparse
+import importlib
+import pathlib
+import sys
+import time
+import traceback
+
+import harness
+
+
+def find_cases():
+    for path in sorted(pathlib.Path(__file__).parent.glob("test_*.py")):
+        importlib.import_module(path.stem)
+    return sorted(harness.Case.__subclasses__(), key=lambda c: (c.order, c.__name__))
+
+
+def run_case(case_class, options):
+    """True when it has passed.  Prints its line."""
+    case = case_class(options)
+    begun = time.monotonic()
+    passed, why = False, ""
+    try:
+        case.setup()
+        case.test()
+        passed = True
+    except harness.Failure as failure:
+        why = str(failure)
+    except Exception:
+        why = traceback.format_exc().strip()
+    finally:
+        try:
+            case.teardown(passed)
+        except Exception as error:
+            passed, why = False, f"{why}\nwhile tidying up: {error}".strip()
+    figures = "".join(f" {name}={value}" for name, value in case.figures.items())
+    print(f"{'pass' if passed else 'FAIL'} {case.name}{figures} ({time.monotonic() - begun:.1f} s)", flush=True)
+    if not passed:
+        print("     " + why.replace("\n", "\n     ") + f"\n     files: {case.dir}", flush=True)
+    return passed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--input", type=pathlib.Path, metavar="DIR")
+    options = parser.parse_args()
+
+    results = []
+    for case_class in find_cases():
+        name = case_class.__name__.lower()
+        if options.names and not any(wanted in name for wanted in options.names):
+            continue
+        if name == "input" and not options.input:
+            continue
+        results.append(run_case(case_class, options))
+    print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
+    return 0 if results and all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
