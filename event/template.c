@@ -21,14 +21,12 @@ enum part_kind { PART_LITERAL, PART_FIELD, PART_TOPIC, PART_DATE };
 
 struct part {
         enum part_kind kind;
-        const char
-                *text; /* into template.text: the literal, the date's pattern, or the default (NULL: none) */
+        const char *text; /* into template.text: literal, date pattern, or default (NULL: none) */
         size_t len;
         size_t field; /* PART_FIELD: index of its path */
 };
 
-struct template
-{
+struct template {
         char *text;         /* owned; cut by NULs */
         struct part *parts; /* owned */
         size_t nparts, npaths;
