@@ -151,6 +151,24 @@ size_t json_escape(struct buf *b, const char *p, size_t n)
         return repaired;
 }
 
+void json_repair_utf8(struct buf *b, const char *p, size_t n)
+{
+        const char *end = p + n, *clean = p;
+
+        while (p < end) {
+                bool valid = true;
+                size_t took = (unsigned char)*p < 0x80 ? 1 : utf8_length(p, end, &valid);
+
+                if (!valid) {
+                        buf_put(b, clean, (size_t)(p - clean));
+                        buf_puts(b, "\xef\xbf\xbd");
+                        clean = p + took;
+                }
+                p += took;
+        }
+        buf_put(b, clean, (size_t)(end - clean));
+}
+
 size_t json_string(struct buf *b, const char *p, size_t n)
 {
         size_t repaired;

@@ -22,6 +22,9 @@ size_t json_escape(struct buf *b, const char *p, size_t n);
 size_t json_string(struct buf *b, const char *p, size_t n);
 void json_cstring(struct buf *b, const char *s);
 
+/* Appends text with each maximal subpart that is no UTF-8 replaced by U+FFFD and all else as it is. */
+void json_repair_utf8(struct buf *b, const char *p, size_t n);
+
 /* A writer that sets the commas, for documents a person reads (/status):
  *      json_open(&w, NULL, '{'); json_int(&w, "lag", 3); json_close(&w, '}');
  * key is NULL inside an array and at the top. */

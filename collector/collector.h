@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* collector: the parts of the running program, for main.c that builds them and view.c that shows them. */
+#ifndef SLUICE_COLLECTOR_COLLECTOR_H
+#define SLUICE_COLLECTOR_COLLECTOR_H
+
+#include "collector/consume.h"
+#include "collector/deliver.h"
+#include "status/http.h"
+#include "status/ready.h"
+
+struct collector {
+        struct collector_config config;
+        struct collector_stats stats;
+        struct ready ready;
+
+        struct loop *loop;              /* all owned */
+        struct consume *consume;
+        struct deliver *deliver;
+        struct sink *index, *dead;
+        struct http *http;
+
+        int64_t settled_seen;           /* settled records when last looked at */
+        struct timer tick;              /* once a second */
+        struct timer stop_deadline;
+        bool stopping;
+        int exit_code;
+};
+
+extern const struct http_route collector_routes[];      /* arg: struct collector */
+
+const char *collector_trouble(struct collector *c);     /* the first known reason for standing still, or NULL */
+int64_t collector_settled(const struct collector *c);   /* records with a final outcome */
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/conf.h"
+
+static const char *const assignments[] = { "cooperative-sticky", "range", NULL };
+static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+static const char *const log_formats[] = { "text", "json", NULL };
+
+#define FIELD(member) offsetof(struct consumer_config, member)
+static const struct opt consumer_rows[] = {
+        { "brokers", OPT_STRING, FIELD(brokers), .required = true, .flag = "brokers", .flag_arg = "HOST:PORT,...",
+          .help = "Kafka brokers to start from" },
+        { "topics", OPT_LIST, FIELD(topics), .required = true, .flag = "topic", .flag_arg = "NAME",
+          .help = "topics to consume" },
+        { "group", OPT_STRING, FIELD(group), .def = "sluice", .flag = "group", .flag_arg = "NAME",
+          .help = "consumer group; all its collectors share the partitions" },
+        { "assignment", OPT_CHOICE, FIELD(assignment), .def = "cooperative-sticky", .choices = assignments,
+          .help = "how partitions are shared out" },
+        { "session_timeout", OPT_DURATION, FIELD(session_timeout_ms), .def = "10 s", .min = 6000, .max = 300000,
+          .help = "a killed collector's partitions stand still for so long" },
+        { "librdkafka", OPT_LIST, FIELD(librdkafka),
+          .help = "properties passed through, as \"name=value\"; those that break a promise are refused" },
+};
+#undef FIELD
+static const struct opt_table consumer_opts = { consumer_rows, ARRAY_LEN(consumer_rows),
+                                                sizeof(struct consumer_config), NULL };
+
+static const struct opt dlq_rows[] = {
+        { "topic", OPT_STRING, offsetof(struct dlq_config, topic), .def = "sluice-dead-letters",
+          .help = "Kafka topic for documents that can never be indexed" },
+};
+static const struct opt_table dlq_opts = { dlq_rows, ARRAY_LEN(dlq_rows), sizeof(struct dlq_config), NULL };
+
+#define FIELD(member) offsetof(struct collector_config, member)
+static const struct opt rows[] = {
+        { "kafka", OPT_TABLE, FIELD(kafka), .table = &consumer_opts, .help = "where records come from" },
+        { "elasticsearch", OPT_TABLE, FIELD(elasticsearch), .table = &es_opts, .help = "where documents go" },
+        { "dlq", OPT_TABLE, FIELD(dlq), .table = &dlq_opts, .help = "dead letters" },
+        { "http", OPT_STRING, FIELD(http), .def = "127.0.0.1:9601", .flag = "http", .flag_arg = "ADDR:PORT",
+          .help = "serves /metrics, /status, /readyz and /healthz; port 0 takes a free one" },
+        { "memory", OPT_SIZE, FIELD(memory), .def = "40 MiB", .min = 24 << 20, .max = 1ll << 40,
+          .help = "byte budget of the process; when it is full, partitions pause" },
+        { "batch_bytes", OPT_SIZE, FIELD(batch_bytes), .def = "1 MiB", .min = 1024, .max = 64 << 20,
+          .help = "a bulk is sent when it holds so many bytes ..." },
+        { "batch_records", OPT_INT, FIELD(batch_records), .def = "5000", .min = 1, .max = 100000,
+          .help = "... or so many documents ..." },
+        { "batch_time", OPT_DURATION, FIELD(batch_time_ms), .def = "100 ms", .min = 1, .max = 60000,
+          .help = "... or when its first document has waited so long" },
+        { "commit_interval", OPT_DURATION, FIELD(commit_interval_ms), .def = "500 ms", .min = 10, .max = 60000,
+          .help = "least time between two offset commits" },
+        { "start_timeout", OPT_DURATION, FIELD(start_timeout_ms), .def = "30 s", .min = 100, .max = 3600 * 1000,
+          .help = "how long --once waits without progress before it gives up" },
+        { "stop_timeout", OPT_DURATION, FIELD(stop_timeout_ms), .def = "10 s", .min = 0, .max = 3600 * 1000,
+          .help = "how long a stop waits for answers" },
+        { "revoke_timeout", OPT_DURATION, FIELD(revoke_timeout_ms), .def = "5 s", .min = 0, .max = 60000,
+          .help = "how long a partition that goes to another collector is drained" },
+        { "log_level", OPT_CHOICE, FIELD(log_level), .def = "info", .choices = log_levels, .flag = "log-level",
+          .flag_arg = "LEVEL", .help = "least level that is logged" },
+        { "log_format", OPT_CHOICE, FIELD(log_format), .def = "text", .choices = log_formats,
+          .help = "of the program's own log on stderr" },
+        { "once", OPT_BOOL, FIELD(once), .def = "false", .flag = "once",
+          .help = "stop at the end of every partition; 0 only when all of it is settled" },
+};
+#undef FIELD
+
+const struct opt_table collector_opts = { rows, ARRAY_LEN(rows), sizeof(struct collector_config), NULL };

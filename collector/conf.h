@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf: the settings of sluice-collector. The table in conf.c is their documentation. */
+#ifndef SLUICE_COLLECTOR_CONF_H
+#define SLUICE_COLLECTOR_CONF_H
+
+#include "config/opt.h"
+#include "sinks/elasticsearch.h"
+
+enum assignment { ASSIGN_COOPERATIVE, ASSIGN_RANGE };
+
+struct consumer_config {
+        char *brokers;
+        struct strlist topics;
+        char *group;
+        int64_t assignment;             /* enum assignment */
+        int64_t session_timeout_ms;
+        struct strlist librdkafka;
+};
+
+struct dlq_config { char *topic; };
+
+struct collector_config {
+        struct consumer_config kafka;
+        struct es_config elasticsearch;
+        struct dlq_config dlq;
+        char *http;
+        int64_t memory;                 /* byte budget of the process */
+        int64_t batch_bytes, batch_records, batch_time_ms;
+        int64_t commit_interval_ms;
+        int64_t start_timeout_ms, stop_timeout_ms, revoke_timeout_ms;
+        int64_t log_level, log_format;
+        bool once;
+};
+
+extern const struct opt_table collector_opts;
+
+#endif

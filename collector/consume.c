@@ -1,0 +1,745 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/consume.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "sinks/kafka_conf.h"
+
+enum {
+        POLL_MESSAGES = 2000,           /* a turn; then the loop looks at its other duties */
+        KEEPALIVE_MS = 1000,            /* polled at least so often, for max.poll.interval.ms */
+        ASK_TIMEOUT_MS = 1000,          /* questions to the broker that have no asynchronous form */
+        COMMIT_ANSWER_MS = 3000,        /* how long a leaving partition waits for its commit */
+};
+
+/* librdkafka's share of the memory: what lies in its queue between two polls, and one fetch per broker. */
+static const char *const fetch_defaults[] = {
+        "fetch.max.bytes=262144",
+        "fetch.message.max.bytes=262144",
+        "fetch.wait.max.ms=100",
+};
+
+enum rebalance { REB_NONE, REB_STARTING, REB_DRAINING, REB_COMMITTING };
+
+struct consume {
+        struct loop *loop;
+        const struct collector_config *config;
+        struct collector_stats *stats;
+        struct consume_hooks hooks;
+
+        rd_kafka_t *rk;                 /* owned */
+        rd_kafka_queue_t *queue;        /* owned */
+        struct io io;                   /* eventfd that librdkafka signals */
+        struct timer keepalive;
+        bool stopping;                  /* consume_stop_taking was called */
+
+        struct partitions parts;        /* ours */
+        struct partition **gone;        /* owned array of owned: late answers are due */
+        size_t ngone, gone_cap;
+        bool paused;
+
+        enum rebalance rebalance;       /* assigned by rebalance_enter only */
+        rd_kafka_topic_partition_list_t *moving;        /* owned: what the rebalance is about */
+        int64_t deadline_ms, ask_again_ms;
+
+        bool committing;                /* one commit at a time */
+        int64_t commit_after_ms;
+        char *cluster;                  /* owned */
+        char trouble[512];
+};
+
+static const char *reb_name[] = { "none", "starting", "draining", "committing" };
+
+static void rebalance_enter(struct consume *c, enum rebalance to)
+{
+        log_debug("consume", "rebalance: %s -> %s", reb_name[c->rebalance], reb_name[to]);
+        c->rebalance = to;
+}
+
+static bool cooperative(const struct consume *c)
+{
+        return strcmp(rd_kafka_rebalance_protocol(c->rk), "COOPERATIVE") == 0;
+}
+
+static void set_trouble(struct consume *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void set_trouble(struct consume *c, const char *fmt, ...)
+{
+        va_list ap;
+
+        va_start(ap, fmt);
+        vsnprintf(c->trouble, sizeof(c->trouble), fmt, ap);
+        va_end(ap);
+}
+
+/* --- partitions come and go ------------------------------------------------------------------ */
+
+static struct partition *find(const struct consume *c, const rd_kafka_topic_partition_t *tp)
+{
+        return partitions_get(&c->parts, tp->topic, tp->partition);
+}
+
+static void part_with(struct consume *c, struct partition *p, const char *why)
+{
+        partitions_remove(&c->parts, p);
+        partition_enter(p, PART_GONE, why);
+        rd_kafka_topic_destroy(p->handle);
+        p->handle = NULL;
+        stat_add(&c->stats->partitions, -1);
+        if (p->held == 0) {
+                partition_free(p);
+                return;
+        }
+        if (c->ngone == c->gone_cap) {
+                c->gone_cap = c->gone_cap ? 2 * c->gone_cap : 16;
+                c->gone = xrealloc(c->gone, c->gone_cap * sizeof(struct partition *));
+        }
+        c->gone[c->ngone++] = p;
+}
+
+static void forget_gone(struct consume *c, struct partition *p)
+{
+        for (size_t i = 0; i < c->ngone; i++) {
+                if (c->gone[i] == p) {
+                        c->gone[i] = c->gone[--c->ngone];
+                        break;
+                }
+        }
+        partition_free(p);
+}
+
+static void add_partition(struct consume *c, const rd_kafka_topic_partition_t *tp)
+{
+        struct partition *p = partition_new(tp->topic, tp->partition, tp->offset >= 0 ? tp->offset : 0);
+
+        p->handle = rd_kafka_topic_new(c->rk, tp->topic, NULL);
+        partitions_add(&c->parts, p);
+        stat_inc(&c->stats->partitions);
+        log_info("consume", "assigned: topic=%s partition=%d offset=%s%lld", p->topic, p->id,
+                 tp->offset >= 0 ? "" : "beginning ", (long long)p->next);
+}
+
+/* --- rebalance ------------------------------------------------------------------------------- */
+
+static void finish_rebalance(struct consume *c)
+{
+        if (c->moving)
+                rd_kafka_topic_partition_list_destroy(c->moving);
+        c->moving = NULL;
+        rebalance_enter(c, REB_NONE);
+}
+
+static void report_assign_error(struct consume *c, rd_kafka_error_t *error)
+{
+        if (!error)
+                return;
+        stat_inc(&c->stats->consumer_errors);
+        log_warn("consume", "assignment not taken over: %s", rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+}
+
+/* Where to start: committed offsets, else the beginning. False: the broker did not answer. */
+static bool find_starts(struct consume *c)
+{
+        if (!c->cluster) {
+                char *id = rd_kafka_clusterid(c->rk, ASK_TIMEOUT_MS);
+                if (!id)
+                        return false;
+                c->cluster = xstrdup(id);
+                rd_kafka_mem_free(c->rk, id);
+        }
+        rd_kafka_resp_err_t r = rd_kafka_committed(c->rk, c->moving, ASK_TIMEOUT_MS);
+        if (r != RD_KAFKA_RESP_ERR_NO_ERROR) {
+                set_trouble(c, "committed offsets of group %s cannot be read: %s", c->config->kafka.group,
+                            rd_kafka_err2str(r));
+                return false;
+        }
+        for (int i = 0; i < c->moving->cnt; i++) {
+                rd_kafka_topic_partition_t *tp = &c->moving->elems[i];
+                if (tp->err)
+                        return false;
+                if (tp->offset < 0)
+                        tp->offset = RD_KAFKA_OFFSET_BEGINNING;
+        }
+        return true;
+}
+
+static void start_partitions(struct consume *c)
+{
+        if (loop_now_ms(c->loop) < c->ask_again_ms)
+                return;
+        if (!find_starts(c)) {
+                c->ask_again_ms = loop_now_ms(c->loop) + ASK_TIMEOUT_MS;
+                return;
+        }
+        c->trouble[0] = '\0';
+        for (int i = 0; i < c->moving->cnt; i++)
+                add_partition(c, &c->moving->elems[i]);
+        if (cooperative(c))
+                report_assign_error(c, rd_kafka_incremental_assign(c->rk, c->moving));
+        else
+                rd_kafka_assign(c->rk, c->moving);
+        if (c->paused)
+                rd_kafka_pause_partitions(c->rk, c->moving);
+        finish_rebalance(c);
+}
+
+static void leave_partitions(struct consume *c, const char *why)
+{
+        for (int i = 0; i < c->moving->cnt; i++) {
+                struct partition *p = find(c, &c->moving->elems[i]);
+                if (!p)
+                        continue;
+                log_info("consume", "revoked: topic=%s partition=%d settled_to=%lld held=%zu reason=\"%s\"", p->topic,
+                         p->id, (long long)ackwin_committed(&p->window), p->held, why);
+                part_with(c, p, why);
+        }
+        if (cooperative(c))
+                report_assign_error(c, rd_kafka_incremental_unassign(c->rk, c->moving));
+        else
+                rd_kafka_assign(c->rk, NULL);
+        finish_rebalance(c);
+}
+
+static bool anything_held(const struct consume *c)
+{
+        for (int i = 0; i < c->moving->cnt; i++) {
+                const struct partition *p = find(c, &c->moving->elems[i]);
+                if (p && p->held > 0)
+                        return true;
+        }
+        return false;
+}
+
+static bool anything_to_commit(const struct consume *c)
+{
+        for (int i = 0; i < c->moving->cnt; i++) {
+                const struct partition *p = find(c, &c->moving->elems[i]);
+                if (p && partition_committable(p) >= 0)
+                        return true;
+        }
+        return false;
+}
+
+static void commit(struct consume *c);
+
+static void drain_partitions(struct consume *c)
+{
+        int64_t now = loop_now_ms(c->loop);
+
+        if (anything_held(c) && now < c->deadline_ms)
+                return;
+        if (anything_held(c))
+                stat_inc(&c->stats->revoke_timeouts);
+        rebalance_enter(c, REB_COMMITTING);
+        c->deadline_ms = now + COMMIT_ANSWER_MS;
+}
+
+static void commit_partitions(struct consume *c)
+{
+        if (loop_now_ms(c->loop) >= c->deadline_ms || (!c->committing && !anything_to_commit(c)))
+                leave_partitions(c, "rebalance");
+        else if (!c->committing)
+                commit(c);
+}
+
+static void step_rebalance(struct consume *c)
+{
+        if (c->rebalance == REB_STARTING)
+                start_partitions(c);
+        if (c->rebalance == REB_DRAINING)
+                drain_partitions(c);
+        if (c->rebalance == REB_COMMITTING)
+                commit_partitions(c);
+}
+
+static void begin_revoke(struct consume *c, const rd_kafka_topic_partition_list_t *list)
+{
+        if (c->moving)                  /* an assignment that was still being prepared */
+                rd_kafka_topic_partition_list_destroy(c->moving);
+        c->moving = rd_kafka_topic_partition_list_copy(list);
+        for (int i = 0; i < list->cnt; i++) {
+                struct partition *p = find(c, &list->elems[i]);
+                if (p && p->state == PART_ACTIVE)
+                        partition_enter(p, PART_DRAINING, "revoke");
+        }
+        if (rd_kafka_assignment_lost(c->rk)) {
+                leave_partitions(c, "assignment lost");
+                return;
+        }
+        c->hooks.flush(c->hooks.arg);
+        c->deadline_ms = loop_now_ms(c->loop) + c->config->revoke_timeout_ms;
+        rebalance_enter(c, REB_DRAINING);
+}
+
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+        struct consume *c = opaque;
+
+        (void)rk;
+        stat_inc(&c->stats->rebalances);
+        if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+                CHECK(!c->moving);
+                c->moving = rd_kafka_topic_partition_list_copy(list);
+                c->ask_again_ms = 0;
+                rebalance_enter(c, REB_STARTING);
+        } else if (err == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
+                begin_revoke(c, list);
+        } else {
+                log_warn("consume", "rebalance failed: %s", rd_kafka_err2str(err));
+                rd_kafka_assign(c->rk, NULL);
+        }
+}
+
+/* --- commit ---------------------------------------------------------------------------------- */
+
+/* Commits of one process go one after the other, so that they never go back. */
+static void commit(struct consume *c)
+{
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+        struct partition *p;
+
+        for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;) {
+                int64_t offset = partition_committable(p);
+                if (offset >= 0)
+                        rd_kafka_topic_partition_list_add(list, p->topic, p->id)->offset = offset;
+        }
+        if (list->cnt > 0 && rd_kafka_commit(c->rk, list, 1) == RD_KAFKA_RESP_ERR_NO_ERROR)
+                c->committing = true;
+        rd_kafka_topic_partition_list_destroy(list);
+        c->commit_after_ms = loop_now_ms(c->loop) + c->config->commit_interval_ms;
+}
+
+static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+        struct consume *c = opaque;
+
+        (void)rk;
+        c->committing = false;
+        for (int i = 0; list && i < list->cnt; i++) {
+                const rd_kafka_topic_partition_t *tp = &list->elems[i];
+                struct partition *p = find(c, tp);
+                if (err == RD_KAFKA_RESP_ERR_NO_ERROR && tp->err == RD_KAFKA_RESP_ERR_NO_ERROR && p &&
+                    tp->offset > p->stored)
+                        p->stored = tp->offset;
+        }
+        if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+                stat_inc(&c->stats->commits);
+                return;
+        }
+        stat_inc(&c->stats->commit_errors);
+        log_warn("consume", "offsets not committed, tried again: %s", rd_kafka_err2str(err));
+}
+
+/* Not during a rebalance: librdkafka 2.0 may lose the assignment over it. */
+static void commit_when_due(struct consume *c)
+{
+        if (!c->committing && c->rebalance == REB_NONE && loop_now_ms(c->loop) >= c->commit_after_ms)
+                commit(c);
+}
+
+void consume_settle(struct consume *c, struct partition *p, uint64_t seq)
+{
+        if (!partition_settle(p, seq)) {
+                stat_inc(&c->stats->late_answers);
+                if (p->held == 0)
+                        forget_gone(c, p);
+        }
+}
+
+/* --- taking ---------------------------------------------------------------------------------- */
+
+static void take(struct consume *c, const rd_kafka_message_t *m)
+{
+        struct partition *p = partitions_get(&c->parts, rd_kafka_topic_name(m->rkt), m->partition);
+
+        /* Behind `next`: what was fetched before a seek. Draining: it comes again to the next owner. */
+        if (!p || p->state != PART_ACTIVE || m->offset < p->next)
+                return;
+        c->trouble[0] = '\0';
+        uint64_t seq = partition_take(p, m->offset);
+        c->hooks.take(c->hooks.arg, p, seq, m);
+}
+
+static void seek_to(struct consume *c, struct partition *p, int64_t offset)
+{
+        rd_kafka_resp_err_t r = rd_kafka_seek(p->handle, p->id, offset, 0);
+        if (r != RD_KAFKA_RESP_ERR_NO_ERROR) {
+                stat_inc(&c->stats->consumer_errors);
+                log_warn("consume", "seek: topic=%s partition=%d: %s", p->topic, p->id, rd_kafka_err2str(r));
+        }
+}
+
+/* The wanted offset is gone: retention was faster than we were. What lies between is lost, and said so. */
+static void on_out_of_range(struct consume *c, const rd_kafka_message_t *m)
+{
+        const char *topic = m->rkt ? rd_kafka_topic_name(m->rkt) : "?";
+        struct partition *p = partitions_get(&c->parts, topic, m->partition);
+        int64_t low = 0, high = 0;
+
+        stat_inc(&c->stats->offset_resets);
+        if (!p || rd_kafka_query_watermark_offsets(c->rk, topic, m->partition, &low, &high, ASK_TIMEOUT_MS) != 0) {
+                set_trouble(c, "offset of topic %s partition %d no longer exists, and its range cannot be asked for",
+                            topic, m->partition);
+                return;
+        }
+        int64_t to = p->next < low ? low : p->next > high ? high : p->next;
+        log_error("consume", "offsets lost: topic=%s partition=%d from=%lld to=%lld", topic, m->partition,
+                  (long long)p->next, (long long)to);
+        if (to > p->next)
+                stat_add(&c->stats->records_lost, to - p->next);
+        p->next = to;
+        seek_to(c, p, to);
+}
+
+static void on_error(struct consume *c, const rd_kafka_message_t *m)
+{
+        struct partition *p;
+
+        switch (m->err) {
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+                p = partitions_get(&c->parts, rd_kafka_topic_name(m->rkt), m->partition);
+                if (p)
+                        p->ended = true;
+                return;
+        case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+        case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+                on_out_of_range(c, m);
+                return;
+        default:
+                stat_inc(&c->stats->consumer_errors);
+                set_trouble(c, "kafka: %s", rd_kafka_message_errstr(m));
+                log_warn("consume", "%s", c->trouble);
+        }
+}
+
+static void poll(struct consume *c)
+{
+        for (int i = 0; i < POLL_MESSAGES; i++) {
+                rd_kafka_message_t *m = rd_kafka_consumer_poll(c->rk, 0);
+                if (!m)
+                        return;
+                if (m->err)
+                        on_error(c, m);
+                else
+                        take(c, m);
+                rd_kafka_message_destroy(m);
+                if (c->paused && i >= POLL_MESSAGES / 10)
+                        break;
+        }
+        /* librdkafka signals an empty queue that fills; this one was not emptied. */
+        uint64_t one = 1;
+        ssize_t n = write(c->io.fd, &one, sizeof(one));
+        (void)n;
+}
+
+static void on_readable(struct io *io, uint32_t events)
+{
+        uint64_t count;
+        ssize_t n = read(io->fd, &count, sizeof(count));
+
+        (void)n;
+        (void)events;
+        poll(io->arg);
+}
+
+static void keepalive(struct timer *t)
+{
+        struct consume *c = t->arg;
+
+        poll(c);
+        timer_arm(c->loop, t, KEEPALIVE_MS);
+}
+
+void consume_turn(struct consume *c)
+{
+        step_rebalance(c);
+        commit_when_due(c);
+}
+
+/* --- pause ----------------------------------------------------------------------------------- */
+
+static rd_kafka_topic_partition_list_t *list_ours(const struct consume *c)
+{
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+        struct partition *p;
+
+        for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;)
+                rd_kafka_topic_partition_list_add(list, p->topic, p->id);
+        return list;
+}
+
+void consume_pause(struct consume *c)
+{
+        if (c->paused)
+                return;
+        rd_kafka_topic_partition_list_t *list = list_ours(c);
+        rd_kafka_pause_partitions(c->rk, list);
+        rd_kafka_topic_partition_list_destroy(list);
+        c->paused = true;
+        stat_inc(&c->stats->pauses);
+        stat_set(&c->stats->paused, 1);
+}
+
+void consume_resume(struct consume *c)
+{
+        struct partition *p;
+
+        if (!c->paused || c->stopping)
+                return;
+        rd_kafka_topic_partition_list_t *list = list_ours(c);
+        rd_kafka_resume_partitions(c->rk, list);
+        rd_kafka_topic_partition_list_destroy(list);
+        for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;)
+                if (p->state == PART_ACTIVE && p->next > 0)
+                        seek_to(c, p, p->next);
+        c->paused = false;
+        stat_set(&c->stats->paused, 0);
+}
+
+bool consume_paused(const struct consume *c)
+{
+        return c->paused;
+}
+
+/* --- what others ask ------------------------------------------------------------------------- */
+
+bool consume_at_end(const struct consume *c)
+{
+        struct partition *p;
+
+        if (c->parts.map.len == 0 || c->rebalance != REB_NONE)
+                return false;
+        for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;)
+                if (!p->ended)
+                        return false;
+        return true;
+}
+
+const char *consume_cluster(const struct consume *c)
+{
+        return c->cluster;
+}
+
+const char *consume_trouble(const struct consume *c)
+{
+        return c->trouble[0] ? c->trouble : NULL;
+}
+
+int64_t consume_lag(const struct consume *c, const struct partition *p)
+{
+        int64_t low = -1, high = -1;
+
+        if (rd_kafka_get_watermark_offsets(c->rk, p->topic, p->id, &low, &high) != 0 || high < 0)
+                return -1;
+        int64_t from = ackwin_committed(&p->window) > low ? ackwin_committed(&p->window) : low;
+        return high > from ? high - from : 0;
+}
+
+const struct partitions *consume_partitions(const struct consume *c)
+{
+        return &c->parts;
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void on_kafka_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
+{
+        struct consume *c = opaque;
+
+        (void)rk;
+        (void)err;
+        stat_inc(&c->stats->consumer_errors);
+        set_trouble(c, "kafka: %s", reason);
+}
+
+static int set_properties(struct consume *c, rd_kafka_conf_t *conf, struct err *e)
+{
+        const struct consumer_config *k = &c->config->kafka;
+        char session[32];
+
+        snprintf(session, sizeof(session), "%lld", (long long)k->session_timeout_ms);
+        const char *const own[][2] = {
+                { "group.id", k->group },
+                { "enable.auto.commit", "false" },
+                { "enable.auto.offset.store", "false" },
+                { "auto.offset.reset", "error" },
+                { "partition.assignment.strategy",
+                  k->assignment == ASSIGN_COOPERATIVE ? "cooperative-sticky" : "range" },
+                { "session.timeout.ms", session },
+                { "queued.max.messages.kbytes", "8192" },
+                { "queued.min.messages", "20000" },
+                { "enable.partition.eof", c->config->once ? "true" : "false" },
+        };
+        for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+                int r = kafka_conf_set(conf, own[i][0], own[i][1], e);
+                if (r < 0)
+                        return r;
+        }
+        rd_kafka_conf_set_opaque(conf, c);
+        rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+        rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
+        rd_kafka_conf_set_error_cb(conf, on_kafka_error);
+        kafka_conf_log(conf);
+        return 0;
+}
+
+static int make_client(struct consume *c, struct err *e)
+{
+        const struct strlist *user = &c->config->kafka.librdkafka;
+        size_t ndefaults = ARRAY_LEN(fetch_defaults);
+        struct strlist all = { xcalloc(ndefaults + user->n, sizeof(char *)), ndefaults + user->n };
+        rd_kafka_conf_t *conf;
+        char text[512];
+
+        for (size_t i = 0; i < all.n; i++)      /* borrowed strings; the user's come last and win */
+                all.v[i] = i < ndefaults ? (char *)fetch_defaults[i] : user->v[i - ndefaults];
+        int r = kafka_conf_new(c->config->kafka.brokers, &all, &conf, e);
+        free(all.v);
+        if (r < 0)
+                return r;
+        r = set_properties(c, conf, e);
+        if (r < 0) {
+                rd_kafka_conf_destroy(conf);
+                return r;
+        }
+        c->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+        if (!c->rk) {
+                rd_kafka_conf_destroy(conf);
+                return err_set(e, EINVAL, "kafka: %s", text);
+        }
+        rd_kafka_poll_set_consumer(c->rk);
+        return 0;
+}
+
+static int subscribe(struct consume *c, struct err *e)
+{
+        const struct strlist *topics = &c->config->kafka.topics;
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)topics->n);
+
+        for (size_t i = 0; i < topics->n; i++)
+                rd_kafka_topic_partition_list_add(list, topics->v[i], RD_KAFKA_PARTITION_UA);
+        rd_kafka_resp_err_t r = rd_kafka_subscribe(c->rk, list);
+        rd_kafka_topic_partition_list_destroy(list);
+        return r == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : err_set(e, EINVAL, "kafka.topics: %s", rd_kafka_err2str(r));
+}
+
+struct consume *consume_new(struct loop *l, const struct collector_config *config, struct collector_stats *stats,
+                            const struct consume_hooks *hooks, struct err *e)
+{
+        struct consume *c = xcalloc(1, sizeof(*c));
+        const uint64_t one = 1;
+
+        c->loop = l;
+        c->config = config;
+        c->stats = stats;
+        c->hooks = *hooks;
+        c->io = (struct io){ .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .name = "consumer", .fn = on_readable, .arg = c };
+        c->keepalive = (struct timer){ .name = "keepalive", .fn = keepalive, .arg = c };
+        if (c->io.fd < 0) {
+                err_set(e, errno, "eventfd: %s", strerror(errno));
+                goto fail;
+        }
+        if (make_client(c, e) < 0 || subscribe(c, e) < 0)
+                goto fail;
+        c->queue = rd_kafka_queue_get_consumer(c->rk);
+        rd_kafka_queue_io_event_enable(c->queue, c->io.fd, &one, sizeof(one));
+        loop_add(l, &c->io, EPOLLIN);
+        timer_arm(l, &c->keepalive, 0);
+        return c;
+fail:
+        consume_free(c);
+        return NULL;
+}
+
+void consume_stop_taking(struct consume *c)
+{
+        consume_pause(c);
+        c->stopping = true;
+}
+
+static bool before(const struct consume *c, int64_t deadline_ns)
+{
+        return loop_clock(c->loop)->mono_ns(loop_clock(c->loop)) < deadline_ns;
+}
+
+static void await_commit(struct consume *c, int64_t deadline_ns)
+{
+        while (c->committing && before(c, deadline_ns)) {
+                rd_kafka_message_t *m = rd_kafka_consumer_poll(c->rk, 20);
+                if (m)
+                        rd_kafka_message_destroy(m);
+        }
+}
+
+/* A rebalance while closing is answered at once: there is nothing left to drain. */
+static void answer_rebalance(struct consume *c)
+{
+        if (c->rebalance == REB_DRAINING || c->rebalance == REB_COMMITTING)
+                leave_partitions(c, "stop");
+        else if (c->rebalance == REB_STARTING)
+                finish_rebalance(c);
+}
+
+/* Leaving the group at once hands its partitions on at once, instead of after session_timeout. */
+static void leave_group(struct consume *c, int64_t deadline_ns)
+{
+        rd_kafka_queue_t *q = rd_kafka_queue_new(c->rk);
+        rd_kafka_error_t *error = rd_kafka_consumer_close_queue(c->rk, q);
+
+        if (error)
+                rd_kafka_error_destroy(error);
+        else
+                while (!rd_kafka_consumer_closed(c->rk) && before(c, deadline_ns)) {
+                        rd_kafka_queue_poll_callback(q, 20);
+                        answer_rebalance(c);
+                }
+        rd_kafka_queue_destroy(q);
+}
+
+void consume_close(struct consume *c, int64_t timeout_ms)
+{
+        int64_t deadline_ns = loop_clock(c->loop)->mono_ns(loop_clock(c->loop)) + timeout_ms * 1000000;
+
+        answer_rebalance(c);
+        await_commit(c, deadline_ns);
+        if (!c->committing)
+                commit(c);
+        await_commit(c, deadline_ns);
+        leave_group(c, deadline_ns);
+}
+
+void consume_free(struct consume *c)
+{
+        struct partition *p;
+
+        if (!c)
+                return;
+        timer_disarm(c->loop, &c->keepalive);
+        loop_del(c->loop, &c->io);
+        for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL; i = 0)
+                part_with(c, p, "stop");
+        for (size_t i = 0; i < c->ngone; i++) {
+                c->gone[i]->held = 0;   /* the sink is closed: nobody answers any more */
+                partition_free(c->gone[i]);
+        }
+        if (c->moving)
+                rd_kafka_topic_partition_list_destroy(c->moving);
+        if (c->queue)
+                rd_kafka_queue_destroy(c->queue);
+        if (c->rk)
+                rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        if (c->io.fd >= 0)
+                close(c->io.fd);
+        map_fini(&c->parts.map);
+        free(c->gone);
+        free(c->cluster);
+        free(c);
+}

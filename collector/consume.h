@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* consume: a member of the consumer group, on the loop.
+ *
+ *   librdkafka -- event fd --> poll --> take(partition, record) --> owner
+ *                                                                    |
+ *   broker <-- commit <-- window's low watermark <-- consume_settle <-+
+ *
+ * Rebalances are answered when we are ready, not inside librdkafka's callback:
+ *
+ *        revoke                drained or deadline            answered or deadline
+ *   REB_NONE ----> REB_DRAINING -----------------> REB_COMMITTING ---------------> unassign -> REB_NONE
+ *        | assign
+ *        +-------> REB_STARTING (asks for committed offsets, again each second) --> assign  -> REB_NONE
+ *
+ * Offsets: committed is only what the owner settled, contiguous, by us, never by librdkafka's auto commit.  A partition
+ * without a committed offset starts at its beginning; one whose offset no longer exists is counted
+ * with its range and goes on at the first that does.
+ *
+ * Backpressure: consume_pause stops fetching while polling goes on (max.poll.interval), consume_resume
+ * seeks each partition to the next wanted offset, since librdkafka 2.0 otherwise waits up to a second.
+ * One thread; batch consumption and parallel seeks of librdkafka 2.0 lose messages.
+ */
+#ifndef SLUICE_COLLECTOR_CONSUME_H
+#define SLUICE_COLLECTOR_CONSUME_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "base/loop.h"
+#include "collector/conf.h"
+#include "collector/partition.h"
+#include "collector/stats.h"
+
+struct consume_hooks {
+        /* A record of p; borrowed for the call. The owner settles it, now or later, once. */
+        void (*take)(void *arg, struct partition *p, uint64_t seq, const rd_kafka_message_t *m);
+        void (*flush)(void *arg);       /* partitions are leaving: send what is open */
+        void *arg;
+};
+
+struct consume;
+
+/* All borrowed. NULL with e set: a property is refused. A broker that is absent is waited for. */
+struct consume *consume_new(struct loop *l, const struct collector_config *config, struct collector_stats *stats,
+                            const struct consume_hooks *hooks, struct err *e);
+void consume_free(struct consume *c);           /* NULL ok; after consume_close */
+
+void consume_settle(struct consume *c, struct partition *p, uint64_t seq);
+void consume_pause(struct consume *c);          /* twice: no-op */
+void consume_resume(struct consume *c);
+bool consume_paused(const struct consume *c);
+void consume_turn(struct consume *c);           /* each turn: commits what is due, goes on with a rebalance */
+
+/* Stop: no more records, then (after the owner is settled or has given up) the last commit and good-bye
+ * to the group, at most timeout_ms. Blocks that long, turning nothing else. */
+void consume_stop_taking(struct consume *c);
+void consume_close(struct consume *c, int64_t timeout_ms);
+
+bool consume_at_end(const struct consume *c);   /* --once: the end of every partition was seen */
+const char *consume_cluster(const struct consume *c);   /* Kafka's cluster id; known once partitions are assigned */
+const char *consume_trouble(const struct consume *c);   /* one sentence, or NULL */
+int64_t consume_lag(const struct consume *c, const struct partition *p);        /* records to the end as last heard of; -1: unknown */
+const struct partitions *consume_partitions(const struct consume *c);
+
+#endif

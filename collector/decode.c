@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/decode.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "event/event.h"
+#include "event/ident.h"
+#include "event/scan.h"
+#include "event/template.h"
+#include "event/timestamp.h"
+
+enum { AT_TIME, AT_ID, NFIXED };        /* what is always looked for; the template's fields follow */
+
+struct decoder {
+        struct collector_stats *stats;
+        struct template *index;         /* owned */
+        const char *paths[SCAN_PATHS];  /* borrowed from the template and from constants */
+        size_t npaths;
+        struct buf name;                /* index name being made */
+};
+
+struct decoder *decode_new(const char *index_template, struct collector_stats *stats, struct err *e)
+{
+        struct template *t = template_new(index_template, e);
+        const char *const *paths;
+
+        if (!t)
+                return NULL;
+        size_t n = template_paths(t, &paths);
+        if (n > SCAN_PATHS - NFIXED) {
+                err_set(e, EINVAL, "index \"%s\": more than %d fields", index_template, SCAN_PATHS - NFIXED);
+                template_free(t);
+                return NULL;
+        }
+        struct decoder *d = xcalloc(1, sizeof(*d));
+        d->stats = stats;
+        d->index = t;
+        d->paths[AT_TIME] = "@timestamp";
+        d->paths[AT_ID] = "event.id";
+        for (size_t i = 0; i < n; i++)
+                d->paths[NFIXED + i] = paths[i];
+        d->npaths = NFIXED + n;
+        return d;
+}
+
+void decode_free(struct decoder *d)
+{
+        if (!d)
+                return;
+        template_free(d->index);
+        buf_fini(&d->name);
+        free(d);
+}
+
+static bool is_our_id(const struct scan_value *id)
+{
+        return id->type == SCAN_STRING && id->len == IDENT_LINE_TEXT &&
+               memcmp(id->p, IDENT_SCHEME, strlen(IDENT_SCHEME)) == 0;
+}
+
+static struct slice put_id(const struct incoming *in, const struct scan_value *id, struct batch *b)
+{
+        char text[IDENT_LINE_TEXT];
+
+        if (is_our_id(id))
+                return batch_put(b, id->p, id->len);
+        struct ident record = ident_of_record(in->cluster, in->topic, in->partition, in->offset, in->timestamp_ms);
+        ident_text(&record, text);
+        return batch_put(b, text, IDENT_FILE_TEXT);
+}
+
+static int64_t record_time_ns(const struct incoming *in)
+{
+        struct timespec now;
+
+        if (in->timestamp_ms >= 0)
+                return in->timestamp_ms * 1000000;
+        clock_gettime(CLOCK_REALTIME, &now);
+        return now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static struct slice put_value(struct decoder *d, const struct incoming *in, enum scan_result is, bool has_time,
+                              struct batch *b)
+{
+        size_t start = b->data.len;
+
+        if (is != SCAN_IS_OBJECT) {
+                stat_inc(&d->stats->text_records);
+                event_write_text(&b->data, record_time_ns(in), in->payload, in->len);
+        } else if (!has_time) {
+                const char *brace = memchr(in->payload, '{', in->len);
+                const char *rest = brace + 1, *end = in->payload + in->len;
+                char time[TIMESTAMP_LEN];
+                timestamp_format(record_time_ns(in), time);
+                buf_puts(&b->data, "{\"@timestamp\":\"");
+                buf_put(&b->data, time, sizeof(time));
+                while (rest < end && strchr(" \t\r\n", *rest))
+                        rest++;
+                buf_puts(&b->data, *rest == '}' ? "\"" : "\",");
+                buf_put(&b->data, rest, (size_t)(end - rest));
+        } else {
+                buf_put(&b->data, in->payload, in->len);
+        }
+        return batch_since(b, start);
+}
+
+static int64_t event_time_ns(const struct incoming *in, const struct scan_value *time)
+{
+        int64_t ns;
+
+        if (time->type == SCAN_STRING && timestamp_parse(time->p, time->len, &ns) == 0)
+                return ns;
+        return record_time_ns(in);
+}
+
+static bool put_dest(struct decoder *d, const struct incoming *in, const struct scan_value *values, struct batch *b,
+                     struct slice *ret)
+{
+        buf_reset(&d->name);
+        if (!template_expand(d->index, values + NFIXED, in->topic, event_time_ns(in, &values[AT_TIME]), &d->name))
+                return false;
+        *ret = batch_put(b, d->name.data, d->name.len);
+        return true;
+}
+
+bool decode(struct decoder *d, const struct incoming *in, struct batch *b)
+{
+        struct scan_value values[SCAN_PATHS] = { 0 };
+        struct scan_info info = { 0 };
+        struct incoming repaired = *in;
+        struct buf text = { 0 };
+        enum scan_result is = scan_json(in->payload, in->len, d->paths, d->npaths, values, &info);
+
+        if (is == SCAN_IS_OBJECT && info.invalid_utf8) {
+                stat_inc(&d->stats->utf8_repaired);
+                json_repair_utf8(&text, in->payload, in->len);
+                repaired.payload = text.data;
+                repaired.len = text.len;
+                is = scan_json(text.data, text.len, d->paths, d->npaths, values, &info);
+        }
+        struct slice value = put_value(d, &repaired, is, values[AT_TIME].type != SCAN_ABSENT, b);
+        struct slice id = put_id(in, &values[AT_ID], b), dest = { 0 };
+        bool ok = put_dest(d, in, values, b, &dest);
+
+        struct record *r = batch_add(b);
+        r->value = value;
+        r->id = id;
+        r->dest = dest;
+        r->weight = 1;
+        buf_fini(&text);
+        return ok;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decode: from a Kafka record to a document, its index and its id.
+ *
+ *      a Sluice or ECS event   passes through, byte for byte
+ *      another JSON object     passes through; @timestamp is spliced in where it is missing
+ *      anything else           is the message of a document of its own
+ *
+ * The id is the event's own where Sluice gave it one (scheme prefix at event.id), else it names the Kafka record:
+ * the same record gets the same id at every re-send.  Invalid UTF-8 is repaired.  One thread.
+ */
+#ifndef SLUICE_COLLECTOR_DECODE_H
+#define SLUICE_COLLECTOR_DECODE_H
+
+#include "base/err.h"
+#include "collector/stats.h"
+#include "sinks/batch.h"
+
+struct decoder;
+
+struct incoming {
+        const char *cluster;            /* Kafka's cluster id */
+        const char *topic;
+        int32_t partition;
+        int64_t offset;
+        int64_t timestamp_ms;           /* the record's; -1: it has none */
+        const char *payload;
+        size_t len;
+};
+
+/* NULL with e set: the index template is wrong. stats: borrowed. */
+struct decoder *decode_new(const char *index_template, struct collector_stats *stats, struct err *e);
+void decode_free(struct decoder *d);    /* NULL ok */
+
+/* Adds one record with value, id and dest to b. False: dest could not be made, a field of the
+ * template is missing; value and id are there. */
+bool decode(struct decoder *d, const struct incoming *in, struct batch *b);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/deliver.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+/* What record.meta holds; a dead letter has its time in a header and its cause here instead. */
+enum { OFFSET, TIMESTAMP, CAUSE = TIMESTAMP };
+enum cause { REFUSED, NO_INDEX };
+static const char *const cause_name[] = { [REFUSED] = "rejected", [NO_INDEX] = "no_index" };
+
+struct deliver {
+        struct loop *loop;
+        const struct collector_config *config;
+        struct collector_stats *stats;
+        struct deliver_hooks hooks;
+        struct decoder *decoder;        /* owned */
+        struct sink *index, *dead;      /* borrowed */
+        size_t high, low;               /* marks for held bytes */
+
+        struct batch *open;             /* owned; to the index */
+        struct batch *dead_open;        /* owned; to the dead letters */
+        struct timer batch_timer;       /* batch_time after the first record of `open` */
+        bool due;                       /* it fired, or someone asked: send what is open */
+        bool paused;
+};
+
+/* --- dead letters ---------------------------------------------------------------------------- */
+
+static void dead_header_number(struct batch *b, struct record *r, const char *name, int64_t n)
+{
+        char text[24];
+        int len = snprintf(text, sizeof(text), "%" PRId64, n);
+        batch_header(b, r, name, text, (size_t)len);
+}
+
+/* The document as it is, why, and where it came from; its origin and entry go along. */
+static void to_dead_letters(struct deliver *d, struct batch *from, const struct record *r, enum cause cause,
+                            const char *reason, size_t reason_len)
+{
+        const struct partition *p = r->origin;
+
+        if (!d->dead_open)
+                d->dead_open = batch_new(r->value.len + 512);
+        struct batch *b = d->dead_open;
+        struct slice value = batch_put(b, batch_at(from, r->value), r->value.len);
+        struct slice key = batch_put(b, batch_at(from, r->id), r->id.len);
+        struct record *dead = batch_add(b);
+        dead->value = value;
+        dead->key = key;
+        dead->weight = r->weight;
+        dead->origin = r->origin;
+        dead->seq = r->seq;
+        dead->meta[OFFSET] = r->meta[OFFSET];
+        dead->meta[CAUSE] = cause;
+        batch_header(b, dead, "sluice.reason", cause_name[cause], strlen(cause_name[cause]));
+        batch_header(b, dead, "sluice.error", reason, reason_len);
+        batch_header(b, dead, "sluice.index", batch_at(from, r->dest), r->dest.len);
+        batch_header(b, dead, "sluice.topic", p->topic, strlen(p->topic));
+        dead_header_number(b, dead, "sluice.status", r->status);
+        dead_header_number(b, dead, "sluice.partition", p->id);
+        dead_header_number(b, dead, "sluice.offset", r->meta[OFFSET]);
+        dead_header_number(b, dead, "sluice.timestamp", r->meta[TIMESTAMP]);
+        log_warn("deliver", "document refused: topic=%s partition=%d offset=%" PRId64 " index=%.*s status=%u reason=\"%.*s\"",
+                 p->topic, p->id, r->meta[OFFSET], (int)r->dest.len, batch_at(from, r->dest), r->status, (int)reason_len,
+                 reason);
+}
+
+static void settled(struct deliver *d, const struct record *r, struct stat_value *outcome)
+{
+        stat_inc(outcome);
+        stat_add(&d->stats->in_flight, -1);
+        d->hooks.settle(d->hooks.arg, r->origin, r->seq);
+}
+
+static void dead_done(void *arg, struct batch **bp)
+{
+        struct deliver *d = arg;
+        struct batch *b = *bp;
+
+        *bp = NULL;
+        for (size_t i = 0; i < b->n; i++) {
+                const struct record *r = &b->recs[i];
+                if (r->verdict == VERDICT_RETRY)
+                        continue;
+                if (r->verdict == VERDICT_REJECT) {
+                        log_error("deliver", "dead letter refused, document dropped: offset=%" PRId64 " reason=\"%.*s\"",
+                                  r->meta[OFFSET], (int)r->reason.len, batch_reason(b, r));
+                        settled(d, r, &d->stats->dropped_refused);
+                } else {
+                        settled(d, r, r->meta[CAUSE] == NO_INDEX ? &d->stats->dead_no_index : &d->stats->dead_rejected);
+                }
+        }
+        batch_free(b);
+}
+
+/* --- verdicts -------------------------------------------------------------------------------- */
+
+static void index_done(void *arg, struct batch **bp)
+{
+        struct deliver *d = arg;
+        struct batch *b = *bp;
+
+        *bp = NULL;
+        for (size_t i = 0; i < b->n; i++) {
+                const struct record *r = &b->recs[i];
+                switch ((enum verdict)r->verdict) {
+                case VERDICT_DONE:
+                        settled(d, r, &d->stats->indexed);
+                        break;
+                case VERDICT_DUPLICATE:
+                        settled(d, r, &d->stats->duplicate);
+                        break;
+                case VERDICT_REJECT:
+                        to_dead_letters(d, b, r, REFUSED, batch_reason(b, r), r->reason.len);
+                        break;
+                case VERDICT_RETRY:     /* closed before it was settled: it comes again after the restart */
+                        break;
+                case VERDICT_NONE:
+                        CHECK(r->verdict != VERDICT_NONE);
+                }
+        }
+        batch_free(b);
+}
+
+/* --- taking ---------------------------------------------------------------------------------- */
+
+static size_t held(const struct deliver *d)
+{
+        return d->index->bytes + d->dead->bytes + (d->open ? batch_bytes(d->open) : 0) +
+               (d->dead_open ? batch_bytes(d->dead_open) : 0);
+}
+
+static bool full(const struct deliver *d)
+{
+        return d->open && ((int64_t)d->open->data.len >= d->config->batch_bytes ||
+                           (int64_t)d->open->n >= d->config->batch_records);
+}
+
+static void submit_open(struct deliver *d)
+{
+        if (!d->open || !sink_has_room(d->index))
+                return;
+        timer_disarm(d->loop, &d->batch_timer);
+        d->due = false;
+        sink_submit(d->index, &d->open);
+}
+
+static void watch_budget(struct deliver *d)
+{
+        size_t bytes = held(d);
+
+        stat_set(&d->stats->held_bytes, (int64_t)bytes);
+        /* A full batch that found no room is the same as a full budget. */
+        bool stuck = full(d) && !sink_has_room(d->index);
+        if (!d->paused && (stuck || bytes >= d->high)) {
+                d->paused = true;
+                d->hooks.pause(d->hooks.arg);
+        } else if (d->paused && !stuck && bytes <= d->low) {
+                d->paused = false;
+                d->hooks.resume(d->hooks.arg);
+        }
+}
+
+static void send_unindexable(struct deliver *d)
+{
+        struct record *r = &d->open->recs[d->open->n - 1];
+        static const char why[] = "no index name: a field of the template is missing";
+
+        to_dead_letters(d, d->open, r, NO_INDEX, why, sizeof(why) - 1);
+        batch_undo_add(d->open, r->value.off);
+        if (d->open->n == 0) {
+                batch_free(d->open);
+                d->open = NULL;
+        }
+}
+
+void deliver_take(struct deliver *d, const char *cluster, struct partition *p, uint64_t seq, const rd_kafka_message_t *m)
+{
+        stat_inc(&d->stats->consumed);
+        stat_add(&d->stats->consumed_bytes, (int64_t)m->len);
+        if (!m->payload) {
+                stat_inc(&d->stats->dropped_tombstone);
+                d->hooks.settle(d->hooks.arg, p, seq);
+                return;
+        }
+        stat_inc(&d->stats->in_flight);
+        if (!d->open) {
+                d->open = batch_new((size_t)d->config->batch_bytes / 16);
+                timer_arm(d->loop, &d->batch_timer, d->config->batch_time_ms);
+        }
+        const struct incoming in = { .cluster = cluster,
+                                     .topic = p->topic,
+                                     .partition = p->id,
+                                     .offset = m->offset,
+                                     .timestamp_ms = rd_kafka_message_timestamp(m, NULL),
+                                     .payload = m->payload,
+                                     .len = m->len };
+        bool ok = decode(d->decoder, &in, d->open);
+        struct record *r = &d->open->recs[d->open->n - 1];
+        r->origin = p;
+        r->seq = seq;
+        r->meta[OFFSET] = m->offset;
+        r->meta[TIMESTAMP] = in.timestamp_ms;
+        if (!ok)
+                send_unindexable(d);
+        if (full(d)) {
+                submit_open(d);
+                watch_budget(d);        /* within a turn much can arrive: stop it as soon as it is too much */
+        }
+}
+
+void deliver_flush(struct deliver *d)
+{
+        d->due = d->open != NULL;
+        submit_open(d);
+}
+
+void deliver_turn(struct deliver *d)
+{
+        if (d->due || full(d))
+                submit_open(d);
+        if (d->dead_open && sink_has_room(d->dead))
+                sink_submit(d->dead, &d->dead_open);
+        watch_budget(d);
+}
+
+bool deliver_idle(const struct deliver *d)
+{
+        return stat_get(&d->stats->in_flight) == 0;
+}
+
+static void batch_due(struct timer *t)
+{
+        struct deliver *d = t->arg;
+        deliver_flush(d);
+}
+
+static void room(void *arg)
+{
+        struct deliver *d = arg;
+        loop_wake(d->loop);             /* the end of the turn does what is due */
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+struct deliver *deliver_new(struct loop *l, const struct collector_config *config, struct collector_stats *stats,
+                            const struct deliver_hooks *hooks, struct err *e)
+{
+        struct decoder *decoder = decode_new(config->elasticsearch.index, stats, e);
+
+        if (!decoder)
+                return NULL;
+        struct deliver *d = xcalloc(1, sizeof(*d));
+        d->loop = l;
+        d->config = config;
+        d->stats = stats;
+        d->hooks = *hooks;
+        d->decoder = decoder;
+        d->batch_timer = (struct timer){ .name = "batch", .fn = batch_due, .arg = d };
+        return d;
+}
+
+void deliver_free(struct deliver *d)
+{
+        if (!d)
+                return;
+        timer_disarm(d->loop, &d->batch_timer);
+        decode_free(d->decoder);
+        batch_free(d->open);
+        batch_free(d->dead_open);
+        free(d);
+}
+
+struct sink_owner deliver_index_owner(struct deliver *d)
+{
+        return (struct sink_owner){ .done = index_done, .room = room, .arg = d };
+}
+
+struct sink_owner deliver_dead_owner(struct deliver *d)
+{
+        return (struct sink_owner){ .done = dead_done, .room = room, .arg = d };
+}
+
+void deliver_set_sinks(struct deliver *d, struct sink *index, struct sink *dead, size_t budget)
+{
+        d->index = index;
+        d->dead = dead;
+        d->high = budget;
+        d->low = budget / 2;
+        stat_set(&d->stats->budget_bytes, (int64_t)budget);
+}

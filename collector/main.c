@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* collector: takes records from Kafka and has each stand in Elasticsearch exactly once.
+ *
+ *   consume --> decode --> batch --> sink (elasticsearch) --> verdict per document
+ *     ^  ^                   |                                    |      |
+ *     |  +-- pause, resume --+                                    |      | refused
+ *     +-- commit <-- window per partition <-- settled ------------+      v
+ *                                              ^-------------- sink (kafka: dead letters)
+ *
+ * Threads: one loop for all of this; the elasticsearch sink builds bodies in workers, librdkafka
+ * has its own threads and talks to us through a descriptor.
+ * A turn, in this order, because the order is the durability argument:
+ *   1. what happened: records taken, answers, which settle records and so move the windows
+ *   2. full or ripe batches go to the sink; partitions pause or resume by the bytes held
+ *   3. commits of what the windows allow; the next step of a rebalance
+ * Stop: nothing more is taken, what is open is sent, answers are waited for at most stop_timeout, then the last
+ * commit, good-bye to the group, and the sinks close.  What was not settled comes again: 409, not a loss.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "collector/collector.h"
+#include "config/start.h"
+#include "sinks/kafka.h"
+
+enum {
+        TICK_MS = 1000,
+        MAX_BULKS = 64,
+        MAX_DEAD_BATCHES = 64,
+        DEAD_BYTES = 2 * 1024 * 1024,
+        LEAVE_MS = 5000,                /* for the last commit and the good-bye */
+};
+
+static const char *const verbs[] = { "run", NULL };
+
+static const char *versions(void)
+{
+        static char text[128];
+        snprintf(text, sizeof(text), "librdkafka %s", rd_kafka_version_str());
+        return text;
+}
+
+static const struct program program = {
+        .name = "sluice-collector",
+        .summary = "takes log records from Kafka and indexes them in Elasticsearch, each exactly once",
+        .usage = "  sluice-collector [run] [-c FILE] [--set PATH=VALUE]...\n"
+                 "  sluice-collector --brokers kafka:9092 --topic logs --url http://es:9200\n",
+        .verbs = verbs,
+        .default_config = "/etc/sluice/collector.cfg",
+        .opts = &collector_opts,
+        .versions = versions,
+};
+
+/* --- a turn ---------------------------------------------------------------------------------- */
+
+static void begin_stop(struct collector *c, const char *why)
+{
+        if (c->stopping) {
+                loop_stop(c->loop);     /* asked twice: now */
+                return;
+        }
+        log_info("collector", "stopping: %s; %lld records in flight", why, (long long)stat_get(&c->stats.in_flight));
+        c->stopping = true;
+        ready_block(&c->ready, "stopping");
+        consume_stop_taking(c->consume);
+        deliver_flush(c->deliver);
+        timer_arm(c->loop, &c->stop_deadline, c->config.stop_timeout_ms);
+        loop_wake(c->loop);
+}
+
+static void turn(void *arg)
+{
+        struct collector *c = arg;
+
+        deliver_turn(c->deliver);
+        consume_turn(c->consume);
+        if (c->config.once && !c->stopping && consume_at_end(c->consume))
+                begin_stop(c, "the end of every partition is reached");
+        if (c->stopping && deliver_idle(c->deliver))
+                loop_stop(c->loop);
+}
+
+static void on_signal(int signo, void *arg)
+{
+        begin_stop(arg, strsignal(signo));
+}
+
+static void stop_timed_out(struct timer *t)
+{
+        struct collector *c = t->arg;
+
+        log_warn("collector", "stop_timeout is over: records=%lld come again",
+                 (long long)stat_get(&c->stats.in_flight));
+        loop_stop(c->loop);
+}
+
+static void give_up_once(struct collector *c)
+{
+        const char *why = collector_trouble(c);
+
+        log_error("collector", "no progress within start_timeout: %s", why ? why : "no partitions were assigned");
+        c->exit_code = EX_TEMPFAIL;
+        begin_stop(c, "--once without progress");
+}
+
+static void tick(struct timer *t)
+{
+        struct collector *c = t->arg;
+        int64_t now = loop_now_ms(c->loop);
+        bool work = !deliver_idle(c->deliver) || (c->config.once && !c->stopping);
+
+        if (collector_settled(c) != c->settled_seen)
+                ready_progress(&c->ready, now);
+        c->settled_seen = collector_settled(c);
+        ready_observe(&c->ready, work, now);
+        if (c->config.once && !c->stopping && c->ready.waiting && now - c->ready.since_ms > c->config.start_timeout_ms)
+                give_up_once(c);
+        const char *why = collector_trouble(c);
+        if (why)
+                log_warn("collector", "waiting: %s", why);
+        log_flush_repeats();
+        timer_arm(c->loop, t, TICK_MS);
+}
+
+/* --- the parts talk through here ------------------------------------------------------------- */
+
+static void on_take(void *arg, struct partition *p, uint64_t seq, const rd_kafka_message_t *m)
+{
+        struct collector *c = arg;
+        deliver_take(c->deliver, consume_cluster(c->consume), p, seq, m);
+}
+
+static void on_flush(void *arg)
+{
+        struct collector *c = arg;
+        deliver_flush(c->deliver);
+}
+
+static void on_settle(void *arg, struct partition *p, uint64_t seq)
+{
+        struct collector *c = arg;
+        consume_settle(c->consume, p, seq);
+}
+
+static void on_pause(void *arg)
+{
+        struct collector *c = arg;
+        consume_pause(c->consume);
+}
+
+static void on_resume(void *arg)
+{
+        struct collector *c = arg;
+        consume_resume(c->consume);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static int build_sinks(struct collector *c, struct err *e)
+{
+        /* A third of the budget holds documents; the rest is librdkafka's fetches, bodies being built, answers. */
+        size_t budget = (size_t)c->config.memory / 3;
+        struct sink_limits limits = { .max_batches = MAX_BULKS, .max_bytes = budget };
+        struct sink_limits dead_limits = { .max_batches = MAX_DEAD_BATCHES, .max_bytes = DEAD_BYTES };
+        struct kafka_config dead = { .brokers = c->config.kafka.brokers,
+                                     .topic = c->config.dlq.topic,
+                                     .linger_ms = 5,
+                                     .compression = "lz4",
+                                     .librdkafka = c->config.kafka.librdkafka };
+        struct sink_owner owner = deliver_index_owner(c->deliver), dead_owner = deliver_dead_owner(c->deliver);
+
+        c->index = sink_elasticsearch_new(c->loop, &c->config.elasticsearch, &owner, &limits, e);
+        if (!c->index)
+                return -e->code;
+        c->dead = sink_kafka_new(c->loop, &dead, &dead_owner, &dead_limits, e);
+        if (!c->dead)
+                return -e->code;
+        deliver_set_sinks(c->deliver, c->index, c->dead, budget);
+        return 0;
+}
+
+static int build(struct collector *c, struct err *e)
+{
+        const struct deliver_hooks to_consume = { on_settle, on_pause, on_resume, c };
+        const struct consume_hooks to_deliver = { on_take, on_flush, c };
+
+        c->loop = loop_new(&clock_system, e);
+        if (!c->loop)
+                return -e->code;
+        c->deliver = deliver_new(c->loop, &c->config, &c->stats, &to_consume, e);
+        if (!c->deliver)
+                return -e->code;
+        int r = build_sinks(c, e);
+        if (r < 0)
+                return r;
+        c->consume = consume_new(c->loop, &c->config, &c->stats, &to_deliver, e);
+        if (!c->consume)
+                return -e->code;
+        if (c->config.http[0]) {
+                c->http = http_new(c->loop, c->config.http, collector_routes, c, e);
+                if (!c->http)
+                        return -e->code;
+                log_info("collector", "listening: http=%s", http_address(c->http));
+        }
+        return 0;
+}
+
+static void demolish(struct collector *c)
+{
+        http_free(c->http);
+        if (c->index)
+                sink_close(c->index);
+        if (c->dead)
+                sink_close(c->dead);
+        consume_free(c->consume);
+        sink_free(c->index);
+        sink_free(c->dead);
+        deliver_free(c->deliver);
+        loop_free(c->loop);
+}
+
+static int run(struct collector *c)
+{
+        c->stop_deadline = (struct timer){ .name = "stop", .fn = stop_timed_out, .arg = c };
+        c->tick = (struct timer){ .name = "tick", .fn = tick, .arg = c };
+        loop_on_signal(c->loop, SIGTERM, on_signal, c);
+        loop_on_signal(c->loop, SIGINT, on_signal, c);
+        loop_on_turn(c->loop, turn, c);
+        timer_arm(c->loop, &c->tick, TICK_MS);
+        loop_run(c->loop);
+
+        timer_disarm(c->loop, &c->tick);
+        timer_disarm(c->loop, &c->stop_deadline);
+        consume_close(c->consume, LEAVE_MS);
+        int64_t left = stat_get(&c->stats.in_flight);
+        log_info("collector", "stopped: consumed=%lld settled=%lld left=%lld", (long long)stat_get(&c->stats.consumed),
+                 (long long)collector_settled(c), (long long)left);
+        return c->exit_code != EX_OK ? c->exit_code : c->config.once && left > 0 ? EX_TEMPFAIL : EX_OK;
+}
+
+static int exit_code_of(int error)
+{
+        switch (-error) {
+        case EADDRINUSE:
+        case EADDRNOTAVAIL:
+                return EX_UNAVAILABLE;
+        case EINVAL:
+                return EX_CONFIG;
+        default:
+                return EX_OSERR;
+        }
+}
+
+int main(int argc, char **argv)
+{
+        static struct collector c;
+        struct opt_args args;
+        struct err e = { 0 };
+        int code = program_start(&program, argc, argv, &c.config, &args);
+
+        if (code != START_GO)
+                goto out;
+        log_setup((enum log_level)c.config.log_level, (enum log_format)c.config.log_format, STDERR_FILENO);
+        ready_init(&c.ready);
+        int r = build(&c, &e);
+        if (r == 0) {
+                code = run(&c);
+        } else {
+                fprintf(stderr, "sluice-collector: %s\n", e.msg);
+                code = exit_code_of(r);
+        }
+        demolish(&c);
+out:
+        opt_free(&collector_opts, &c.config);
+        opt_args_free(&args);
+        return code;
+}

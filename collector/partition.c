@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/partition.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { MAX_INFLIGHT = 1 << 22 };        /* records of one partition; bytes are bounded elsewhere */
+
+#define PARTITION_STATE_TEXT(name, text) text,
+const char *const partition_state_text[PART_NSTATES] = { PARTITION_STATES(PARTITION_STATE_TEXT) };
+
+static const bool may[PART_NSTATES][PART_NSTATES] = {
+        [PART_ACTIVE] = { [PART_DRAINING] = true, [PART_GONE] = true },
+        [PART_DRAINING] = { [PART_GONE] = true },
+};
+
+void partition_enter(struct partition *p, enum partition_state to, const char *why)
+{
+        CHECK(may[p->state][to]);
+        log_debug("partition", "%s -> %s: %s: topic=%s partition=%d held=%zu", partition_state_text[p->state],
+                  partition_state_text[to], why, p->topic, p->id, p->held);
+        p->state = to;
+}
+
+struct partition *partition_new(const char *topic, int32_t id, int64_t start)
+{
+        struct partition *p = xcalloc(1, sizeof(*p));
+
+        p->topic = xstrdup(topic);
+        p->id = id;
+        p->next = p->stored = start;
+        ackwin_init(&p->window, MAX_INFLIGHT, start);
+        return p;
+}
+
+void partition_free(struct partition *p)
+{
+        if (!p)
+                return;
+        CHECK(p->held == 0);
+        ackwin_fini(&p->window);
+        free(p->topic);
+        free(p);
+}
+
+static uint64_t key_of(const char *topic, int32_t id)
+{
+        return XXH3_64bits_withSeed(topic, strlen(topic), (XXH64_hash_t)(uint32_t)id);
+}
+
+struct partition *partitions_get(const struct partitions *ps, const char *topic, int32_t id)
+{
+        return map_get(&ps->map, key_of(topic, id));
+}
+
+void partitions_add(struct partitions *ps, struct partition *p)
+{
+        CHECK(!partitions_get(ps, p->topic, p->id));
+        map_put(&ps->map, key_of(p->topic, p->id), p);
+}
+
+void partitions_remove(struct partitions *ps, struct partition *p)
+{
+        CHECK(map_del(&ps->map, key_of(p->topic, p->id)) == p);
+}
+
+uint64_t partition_take(struct partition *p, int64_t offset)
+{
+        uint64_t seq;
+
+        CHECK(p->state == PART_ACTIVE && offset >= p->next);
+        CHECK(ackwin_open(&p->window, offset + 1, &seq) == 0);
+        p->next = offset + 1;
+        p->held++;
+        return seq;
+}
+
+bool partition_settle(struct partition *p, uint64_t seq)
+{
+        CHECK(p->held > 0);
+        p->held--;
+        if (p->state == PART_GONE)
+                return false;
+        ackwin_ack(&p->window, seq);
+        return true;
+}
+
+int64_t partition_committable(const struct partition *p)
+{
+        int64_t settled = ackwin_committed(&p->window);
+        return settled > p->stored ? settled : -1;
+}

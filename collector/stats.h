@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stats: what the collector counts.  The ledger, true at any moment:
+ *
+ *      records_consumed = records_indexed + records_duplicate + records_dead_lettered{reason}
+ *                       + records_dropped{reason} + records_in_flight
+ *
+ * records_in_flight is counted up when a record is taken from Kafka and down when its outcome is
+ * final; it is never computed from the others.
+ */
+#ifndef SLUICE_COLLECTOR_STATS_H
+#define SLUICE_COLLECTOR_STATS_H
+
+#include "base/stat.h"
+
+#define DEAD "Records sent to the dead letters, by reason."
+#define DROPPED "Records given up, by reason."
+
+#define COLLECTOR_STATS(X)                                                                                  \
+        X(COUNTER, consumed, "records_consumed_total", NULL, "Records taken from Kafka.")                   \
+        X(COUNTER, indexed, "records_indexed_total", NULL, "Documents that were stored.")                   \
+        X(COUNTER, duplicate, "records_duplicate_total", NULL, "Documents that stood there already.")       \
+        X(COUNTER, dead_rejected, "records_dead_lettered_total", "reason=\"rejected\"", DEAD)               \
+        X(COUNTER, dead_no_index, "records_dead_lettered_total", "reason=\"no_index\"", DEAD)               \
+        X(COUNTER, dropped_tombstone, "records_dropped_total", "reason=\"tombstone\"", DROPPED)             \
+        X(COUNTER, dropped_refused, "records_dropped_total", "reason=\"dead_letter_refused\"", DROPPED)     \
+        X(GAUGE, in_flight, "records_in_flight", NULL, "Records taken and not yet settled.")                \
+        X(COUNTER, consumed_bytes, "consumed_bytes_total", NULL, "Payload bytes taken from Kafka.")         \
+        X(COUNTER, text_records, "text_records_total", NULL, "Records that were no JSON object.")           \
+        X(COUNTER, utf8_repaired, "utf8_repaired_total", NULL, "Records whose invalid UTF-8 was repaired.") \
+        X(GAUGE, held_bytes, "held_bytes", NULL, "Bytes of documents held.")                                \
+        X(GAUGE, budget_bytes, "budget_bytes", NULL, "Bound of held_bytes; partitions pause there.")        \
+        X(COUNTER, pauses, "pauses_total", NULL, "Times the budget was full and partitions were paused.")   \
+        X(GAUGE, paused, "paused", NULL, "1 while partitions are paused.")                                  \
+        X(GAUGE, partitions, "partitions", NULL, "Partitions assigned.")                                    \
+        X(COUNTER, rebalances, "rebalances_total", NULL, "Assignments and revocations.")                    \
+        X(COUNTER, revoke_timeouts, "revoke_timeouts_total", NULL,                                          \
+          "Revocations that could not be drained in time; their records come again elsewhere.")             \
+        X(COUNTER, late_answers, "late_answers_total", NULL,                                                \
+          "Records settled after their partition had gone; their offsets were not committed here.")         \
+        X(COUNTER, commits, "commits_total", NULL, "Offset commits that succeeded.")                        \
+        X(COUNTER, commit_errors, "commit_errors_total", NULL, "Offset commits that failed.")               \
+        X(COUNTER, consumer_errors, "consumer_errors_total", NULL, "Errors the consumer reported.")         \
+        X(COUNTER, offset_resets, "offset_resets_total", NULL,                                              \
+          "Partitions whose next offset no longer existed.")                                                \
+        X(COUNTER, records_lost, "records_lost_total", NULL,                                                \
+          "Offsets that Kafka deleted before they were read.")
+
+struct collector_stats {
+        COLLECTOR_STATS(STAT_MEMBER)
+};
+
+#endif

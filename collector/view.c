@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* view: what the running collector shows over HTTP.  Runs on the loop, reads the parts as they are. */
+#include <stdio.h>
+
+#include "base/json.h"
+#include "collector/collector.h"
+#include "status/metrics.h"
+
+static const struct stat_row rows[] = {
+#define ROW(...) STAT_ROW(struct collector_stats, __VA_ARGS__)
+        COLLECTOR_STATS(ROW)
+#undef ROW
+};
+
+const char *collector_trouble(struct collector *c)
+{
+        const char *why = sink_trouble(c->index);
+        if (!why)
+                why = sink_trouble(c->dead);
+        return why ? why : consume_trouble(c->consume);
+}
+
+int64_t collector_settled(const struct collector *c)
+{
+        const struct collector_stats *s = &c->stats;
+        return stat_get(&s->indexed) + stat_get(&s->duplicate) + stat_get(&s->dead_rejected) +
+               stat_get(&s->dead_no_index) + stat_get(&s->dropped_tombstone) + stat_get(&s->dropped_refused);
+}
+
+static unsigned get_healthz(void *arg, struct buf *body)
+{
+        (void)arg;
+        buf_puts(body, "alive\n");
+        return 200;
+}
+
+static unsigned get_readyz(void *arg, struct buf *body)
+{
+        struct collector *c = arg;
+        const char *why = ready_why_not(&c->ready, loop_now_ms(c->loop), collector_trouble(c));
+
+        buf_printf(body, "%s\n", why ? why : "ready");
+        return why ? 503 : 200;
+}
+
+static void put_lags(struct metrics *m, struct collector *c)
+{
+        const struct partitions *ps = consume_partitions(c->consume);
+        struct partition *p;
+
+        for (size_t i = 0; (p = map_next(&ps->map, &i)) != NULL;) {
+                struct buf labels = { 0 };
+                char id[16];
+                int64_t lag = consume_lag(c->consume, p);
+                if (lag < 0)
+                        continue;       /* not heard of yet */
+                snprintf(id, sizeof(id), "%d", p->id);
+                metrics_label(&labels, "topic", p->topic);
+                metrics_label(&labels, "partition", id);
+                metrics_value(m, STAT_GAUGE, "partition_lag_records", buf_cstr(&labels),
+                              "Records of the partition that are not settled yet.", (double)lag);
+                buf_fini(&labels);
+        }
+}
+
+static unsigned get_metrics(void *arg, struct buf *body)
+{
+        struct collector *c = arg;
+        struct metrics m;
+        struct stat_group index = c->index->ops->stats(c->index), dead = c->dead->ops->stats(c->dead);
+        struct loop_lag lag = loop_lag(c->loop);
+
+        metrics_begin(&m, body, "sluice_collector_");
+        metrics_rows(&m, rows, ARRAY_LEN(rows), &c->stats);
+        put_lags(&m, c);
+        metrics_value(&m, STAT_GAUGE, "loop_held_worst_seconds", NULL,
+                      "Longest time one callback held the loop in the last minute.", (double)lag.worst_us / 1e6);
+        metrics_value(&m, STAT_GAUGE, "ready", NULL, "1 when /readyz says 200.",
+                      ready_why_not(&c->ready, loop_now_ms(c->loop), NULL) ? 0 : 1);
+        metrics_rows(&m, index.rows, index.nrows, index.base);
+        metrics_rows(&m, dead.rows, dead.nrows, dead.base);
+        metrics_process(&m);
+        return 200;
+}
+
+static void show_partition(struct json_out *w, struct collector *c, const struct partition *p)
+{
+        json_open(w, NULL, '{');
+        json_str(w, "topic", p->topic);
+        json_int(w, "partition", p->id);
+        json_str(w, "state", partition_state_text[p->state]);
+        json_int(w, "next", p->next);
+        json_int(w, "settled", ackwin_committed(&p->window));
+        json_int(w, "committed", p->stored);
+        json_int(w, "held", (int64_t)p->held);
+        json_int(w, "lag", consume_lag(c->consume, p));
+        json_close(w, '}');
+}
+
+static void show_ledger(struct json_out *w, const struct collector_stats *s)
+{
+        json_open(w, "ledger", '{');
+        json_int(w, "records_consumed", stat_get(&s->consumed));
+        json_int(w, "records_indexed", stat_get(&s->indexed));
+        json_int(w, "records_duplicate", stat_get(&s->duplicate));
+        json_int(w, "records_dead_lettered", stat_get(&s->dead_rejected) + stat_get(&s->dead_no_index));
+        json_int(w, "records_dropped", stat_get(&s->dropped_tombstone) + stat_get(&s->dropped_refused));
+        json_int(w, "records_in_flight", stat_get(&s->in_flight));
+        json_close(w, '}');
+}
+
+static unsigned get_status(void *arg, struct buf *body)
+{
+        struct collector *c = arg;
+        struct json_out w = { .b = body };
+        const struct partitions *ps = consume_partitions(c->consume);
+        struct loop_lag lag = loop_lag(c->loop);
+        const char *why = ready_why_not(&c->ready, loop_now_ms(c->loop), collector_trouble(c));
+        struct partition *p;
+
+        json_open(&w, NULL, '{');
+        json_str(&w, "program", "sluice-collector");
+        json_str(&w, "version", SLUICE_VERSION);
+        json_bool(&w, "ready", !why);
+        json_str(&w, "why_not", why);
+        json_str(&w, "trouble", collector_trouble(c));
+        show_ledger(&w, &c->stats);
+        json_int(&w, "held_bytes", stat_get(&c->stats.held_bytes));
+        json_int(&w, "budget_bytes", stat_get(&c->stats.budget_bytes));
+        json_bool(&w, "paused", consume_paused(c->consume));
+        json_str(&w, "loop_worst", lag.worst_name);
+        json_int(&w, "loop_worst_us", lag.worst_us);
+        json_open(&w, "partitions", '[');
+        for (size_t i = 0; (p = map_next(&ps->map, &i)) != NULL;)
+                show_partition(&w, c, p);
+        json_close(&w, ']');
+        json_close(&w, '}');
+        buf_putc(body, '\n');
+        return 200;
+}
+
+const struct http_route collector_routes[] = {
+        { "/healthz", "text/plain; charset=utf-8", get_healthz },
+        { "/readyz", "text/plain; charset=utf-8", get_readyz },
+        { "/metrics", "text/plain; version=0.0.4; charset=utf-8", get_metrics },
+        { "/status", "application/json", get_status },
+        { NULL, NULL, NULL },
+};
