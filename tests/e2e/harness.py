@@ -397,7 +397,6 @@ class Case:
         settings = {
             "kafka": {"brokers": KAFKA, "topics": [topics], "group": f"{self.unique}-{group}"},
             "elasticsearch": {"urls": [ELASTICSEARCH], "index": index.name},
-            "state": str(self.dir / f"{name}.state"),
             **config,
         }
         return self._program("collector", name, settings)
