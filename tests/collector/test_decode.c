@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "collector/decode.h"
+#include "event/event.h"
+
+static struct collector_stats stats;
+
+/* Decodes one payload; the document, id and index as strings. */
+struct decoded { char value[2048], id[64], dest[256]; bool ok; };
+
+static struct decoded decode_at(const char *template, const char *payload, size_t len, int64_t offset)
+{
+        struct err e = { 0 };
+        struct decoder *d = decode_new(template, &stats, &e);
+        struct batch *b = batch_new(0);
+        struct decoded out = { .ok = false };
+        const struct incoming in = { .cluster = "c1", .topic = "logs", .partition = 2, .offset = offset,
+                                     .timestamp_ms = 1700000000123, .payload = payload, .len = len };
+
+        assert_non_null(d);
+        out.ok = decode(d, &in, b);
+        assert_int_equal(b->n, 1);
+        const struct record *r = &b->recs[0];
+        snprintf(out.value, sizeof(out.value), "%.*s", (int)r->value.len, batch_at(b, r->value));
+        snprintf(out.id, sizeof(out.id), "%.*s", (int)r->id.len, batch_at(b, r->id));
+        snprintf(out.dest, sizeof(out.dest), "%.*s", (int)r->dest.len, batch_at(b, r->dest));
+        batch_free(b);
+        decode_free(d);
+        return out;
+}
+
+static struct decoded decode_text(const char *template, const char *payload)
+{
+        return decode_at(template, payload, strlen(payload), 5);
+}
+
+#define INDEX "logs-{service.name:generic}-default"
+
+static void a_sluice_event_passes_through_under_its_own_id(void **state)
+{
+        const char *event = "{\"@timestamp\":\"2026-11-23T10:00:00.123Z\",\"event\":{\"id\":\"s1.abcdefghijklmnopqrstuv\"},"
+                            "\"message\":\"a\\\"b\",\"service\":{\"name\":\"shop\"}}";
+        struct decoded d = decode_text(INDEX, event);
+
+        (void)state;
+        assert_true(d.ok);
+        assert_string_equal(d.value, event);
+        assert_string_equal(d.id, "s1.abcdefghijklmnopqrstuv");
+        assert_string_equal(d.dest, "logs-shop-default");
+}
+
+static void a_foreign_id_is_not_ours(void **state)
+{
+        struct decoded a = decode_text(INDEX, "{\"@timestamp\":\"2026-11-23T10:00:00Z\",\"event\":{\"id\":\"4711\"}}");
+        struct decoded again = decode_text(INDEX, "{\"@timestamp\":\"2026-11-23T10:00:00Z\",\"event\":{\"id\":\"4711\"}}");
+
+        (void)state;
+        assert_int_equal(strlen(a.id), IDENT_FILE_TEXT);
+        assert_string_equal(a.id, again.id);
+}
+
+static void the_same_record_has_the_same_id_and_no_other_has_it(void **state)
+{
+        (void)state;
+        assert_string_equal(decode_at(INDEX, "x", 1, 5).id, decode_at(INDEX, "x", 1, 5).id);
+        assert_string_not_equal(decode_at(INDEX, "x", 1, 5).id, decode_at(INDEX, "x", 1, 6).id);
+}
+
+static void text_becomes_the_message_of_a_document(void **state)
+{
+        struct decoded d = decode_text(INDEX, "GET /\t\"x\"\n");
+
+        (void)state;
+        assert_string_equal(d.value, "{\"@timestamp\":\"2023-11-14T22:13:20.123Z\",\"message\":\"GET /\\t\\\"x\\\"\\n\"}");
+        assert_string_equal(d.dest, "logs-generic-default");
+}
+
+static void what_is_json_but_no_object_is_text(void **state)
+{
+        static const char *const payloads[] = { "[1,2]", "17", "\"x\"", "null", "{\"a\":1}{", "{\"a\":1,}", "" };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(payloads); i++) {
+                struct decoded d = decode_text(INDEX, payloads[i]);
+                assert_non_null(strstr(d.value, "\"message\":\""));
+        }
+}
+
+static void an_object_without_time_gets_the_records_time(void **state)
+{
+        (void)state;
+        assert_string_equal(decode_text(INDEX, " { \"a\" : 1 }").value,
+                            "{\"@timestamp\":\"2023-11-14T22:13:20.123Z\",\"a\" : 1 }");
+        assert_string_equal(decode_text(INDEX, "{}").value, "{\"@timestamp\":\"2023-11-14T22:13:20.123Z\"}");
+}
+
+static void invalid_utf8_in_an_object_is_repaired(void **state)
+{
+        int64_t before = stat_get(&stats.utf8_repaired);
+        struct decoded d = decode_text(INDEX, "{\"@timestamp\":\"2026-11-23T10:00:00Z\",\"a\":\"x\xff\xc3y\"}");
+
+        (void)state;
+        assert_string_equal(d.value, "{\"@timestamp\":\"2026-11-23T10:00:00Z\",\"a\":\"x\xef\xbf\xbd\xef\xbf\xbdy\"}");
+        assert_int_equal(stat_get(&stats.utf8_repaired), before + 1);
+}
+
+static void a_date_in_the_index_is_the_events(void **state)
+{
+        (void)state;
+        assert_string_equal(decode_text("x-{+yyyy.MM.dd}", "{\"@timestamp\":\"2026-11-23T23:59:59Z\"}").dest,
+                            "x-2026.11.23");
+        assert_string_equal(decode_text("{topic}-{+yyyy}", "text").dest, "logs-2023");
+}
+
+static void a_missing_field_without_default_makes_no_index(void **state)
+{
+        struct decoded d = decode_text("{tenant}-x", "{\"a\":1}");
+
+        (void)state;
+        assert_false(d.ok);
+        assert_int_equal(strlen(d.id), IDENT_FILE_TEXT);
+}
+
+static void a_wrong_template_is_an_error_at_start(void **state)
+{
+        struct err e = { 0 };
+
+        (void)state;
+        assert_null(decode_new("logs-{service.name", &stats, &e));
+        assert_true(e.msg[0]);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_sluice_event_passes_through_under_its_own_id),
+                cmocka_unit_test(a_foreign_id_is_not_ours),
+                cmocka_unit_test(the_same_record_has_the_same_id_and_no_other_has_it),
+                cmocka_unit_test(text_becomes_the_message_of_a_document),
+                cmocka_unit_test(what_is_json_but_no_object_is_text),
+                cmocka_unit_test(an_object_without_time_gets_the_records_time),
+                cmocka_unit_test(invalid_utf8_in_an_object_is_repaired),
+                cmocka_unit_test(a_date_in_the_index_is_the_events),
+                cmocka_unit_test(a_missing_field_without_default_makes_no_index),
+                cmocka_unit_test(a_wrong_template_is_an_error_at_start),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
