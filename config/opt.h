@@ -30,10 +30,10 @@ struct opt_errors { struct buf text; unsigned count; };
 void opt_complain(struct opt_errors *errors, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 enum opt_type {
-        OPT_STRING,     /* char *, owned; NULL when absent and without default */
+        OPT_STRING,     /* char *, owned; ${NAME} expanded as in every string (value.h); NULL when absent and without default */
         OPT_SECRET,     /* char *, owned; "file:PATH" and "env:NAME" are resolved; never printed */
         OPT_BOOL,       /* bool */
-        OPT_INT,        /* int64_t */
+        OPT_INT,        /* int64_t; beyond 32 bits the file needs 5000000000L, without the L it is an error */
         OPT_SIZE,       /* int64_t bytes, written "64 MiB" */
         OPT_DURATION,   /* int64_t ms, written "250 ms" */
         OPT_LIST,       /* struct strlist of strings; a lone string is a list of one */
@@ -49,12 +49,14 @@ struct opt {
         const char *name;               /* as in the file: letters, digits, _ */
         enum opt_type type;
         size_t offset;
-        const char *def;                /* as one would write it in the file, without quotes; NULL: none */
-        int64_t min, max;               /* OPT_INT, OPT_SIZE, OPT_DURATION; both 0: no limits */
+        const char *def;                /* as one would write it in the file, without quotes; NULL: none.
+                                         * A list's is split at its commas: "trace_id, traceId" */
+        int64_t min, max;               /* OPT_INT, OPT_SIZE, OPT_DURATION; both 0: no limits; max 0: min alone */
         const char *const *choices;     /* NULL-terminated */
         const struct opt_table *table;
         const char *flag;               /* "brokers" for --brokers; NULL: none */
-        const char *flag_arg;           /* "HOST:PORT,..."; NULL: a switch (OPT_BOOL) */
+        const char *flag_arg;           /* "HOST:PORT,..."; NULL: a switch (OPT_BOOL), bare or with =false */
+        const char *flag_bare;          /* the value when the flag comes without: "10" for --dry-run[=N]; NULL: it needs one */
         const char *help;               /* one line */
         bool required;
 };
@@ -62,17 +64,21 @@ struct opt {
 struct opt_table {
         const struct opt *rows;
         size_t nrows;
-        size_t size;                                    /* of the struct */
-        /* Checks that need more than one row; appends its sentences by opt_complain. May be NULL. */
+        size_t size;                                    /* of the struct: plain data, zero is its empty state */
+        /* Checks that need more than one row; appends its sentences by opt_complain. Called for a table whose
+         * rows are all right. May be NULL. */
         void (*check)(const void *conf, struct opt_errors *errors);
 };
 
 /* The raw material, in the order of rising weight. */
 struct opt_source {
-        const char *file;                               /* NULL: none */
+        const char *file;                               /* NULL: none; an @include in it is relative to it */
         const char *const *sets;  size_t nsets;         /* --set PATH=VALUE, VALUE in libconfig syntax */
         const struct opt_flag *flags; size_t nflags;    /* from opt_args */
 };
+/* PATH: names with dots between; in a list of tables 0 is the first, its length appends one, and * is each of
+ * them, one being made when there is none.  A flag of a row within a list of tables has the *: --service is
+ * inputs.*.service.  A list's flag may be repeated: all together are the list, in place of the file's. */
 struct opt_flag { const struct opt *row; const char *path; const char *value; };
 
 /* Fills *conf (of table->size bytes, any content) from defaults and the source. 0, or -EINVAL with
@@ -87,14 +93,15 @@ void opt_help_flags(const struct opt_table *table, struct buf *out);
 
 /* The command line: [VERB] [-c FILE] [--set P=V]... [flags of the table] [plain switches] [ARG ...] */
 struct opt_args {
-        const char *verb;               /* one of verbs, or verbs[0] when none is named */
+        const char *verb;               /* one of verbs, or verbs[0] when the first argument is none of them */
         const char *file;               /* -c */
         const char **sets; size_t nsets;
         struct opt_flag *flags; size_t nflags;
         const char **args; size_t nargs;                /* what is left */
         bool help, help_config, version;
 };
-/* 0, or -EINVAL with a sentence in errors. Everything is borrowed from argv but the arrays. */
+/* verbs ends with NULL.  0, or -EINVAL with every error in errors.  Everything is borrowed from argv but the
+ * arrays and the paths of the flags. */
 int opt_parse_args(const struct opt_table *table, const char *const *verbs, int argc, char **argv,
                    struct opt_args *ret, struct opt_errors *errors) MUST_CHECK;
 void opt_args_free(struct opt_args *a);

@@ -46,7 +46,8 @@ static int print_help(const struct program *p)
 {
         struct buf b = { 0 };
 
-        buf_printf(&b, "%s: %s\n\n%s\nFlags (each is a setting of the configuration file under another name):\n",
+        buf_printf(&b,
+                   "%s: %s\n\n%s\nFlags (each is a setting of the configuration file under another name):\n",
                    p->name, p->summary, p->usage);
         opt_help_flags(p->opts, &b);
         buf_puts(&b, "\nEvery setting: --help-config.  Exit codes: sysexits.h.\n");
