@@ -155,6 +155,7 @@ static void fd_is_readable_exactly_while_something_is_inside(void **state)
         free_all(queue_pop(q));
         assert_false(readable(q));
         push_ok(q, 1, 2);
+        assert_true(readable(q));
         push_ok(q, 1, 3);
         assert_true(readable(q));
         free_all(queue_drain(q));
