@@ -14,6 +14,7 @@
  */
 #include "event/scan.h"
 
+#include <endian.h>
 #include <string.h>
 
 struct scanner {
@@ -101,17 +102,16 @@ static const char *skip_plain(const char *p, const char *end)
 {
         const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
 
-        /* Eight bytes at once.  (x - ones) & ~x & tops is not zero just when a byte of x is zero. */
-        while (end - p >= 8) {
-                uint64_t word, quote, slash;
+        /* Eight bytes at once.  The lowest bit of `stop` is exact; those above it may be
+         * false, since a subtraction borrows from the byte above. */
+        for (; end - p >= 8; p += 8) {
+                uint64_t word;
                 memcpy(&word, p, sizeof(word));
-                quote = word ^ ones * '"';
-                slash = word ^ ones * '\\';
-                uint64_t stop = ((quote - ones) & ~quote) | ((slash - ones) & ~slash) |
-                                ((word - ones * ' ') & ~word) | word;
-                if (stop & tops)
-                        break;
-                p += 8;
+                word = le64toh(word);
+                uint64_t quote = (word ^ ones * '"') - ones, slash = (word ^ ones * '\\') - ones;
+                uint64_t stop = (quote | slash | (word - ones * ' ') | word) & tops;
+                if (stop)
+                        return p + __builtin_ctzll(stop) / 8;
         }
         while (p < end && !is(*p, STRING_STOP))
                 p++;

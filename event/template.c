@@ -26,7 +26,8 @@ struct part {
         size_t field; /* PART_FIELD: index of its path */
 };
 
-struct template {
+struct template
+{
         char *text;         /* owned; cut by NULs */
         struct part *parts; /* owned */
         size_t nparts, npaths;
@@ -231,32 +232,37 @@ static void put_number(struct buf *b, int n, size_t width)
         buf_put(b, digits, width);
 }
 
+/* check_date has seen the pattern: a token is known by its first letter. */
 static void put_date(struct buf *b, const char *p, const struct timestamp_date *d)
 {
-        for (size_t n; *p; p += n) {
-                n = date_token(p);
+        while (*p) {
+                bool year = *p == 'y' || *p == 'x';
+                size_t width = year ? 4 : 2;
+
                 switch (*p) {
                 case 'y':
-                        put_number(b, d->year, n);
-                        break;
-                case 'M':
-                        put_number(b, d->month, n);
-                        break;
-                case 'd':
-                        put_number(b, d->day, n);
-                        break;
-                case 'H':
-                        put_number(b, d->hour, n);
+                        put_number(b, d->year, width);
                         break;
                 case 'x':
-                        put_number(b, d->week_year, n);
+                        put_number(b, d->week_year, width);
+                        break;
+                case 'M':
+                        put_number(b, d->month, width);
+                        break;
+                case 'd':
+                        put_number(b, d->day, width);
+                        break;
+                case 'H':
+                        put_number(b, d->hour, width);
                         break;
                 case 'w':
-                        put_number(b, d->week, n);
+                        put_number(b, d->week, width);
                         break;
                 default:
                         buf_putc(b, *p);
+                        width = 1;
                 }
+                p += width;
         }
 }
 
