@@ -5,16 +5,51 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "shipper/checkpoint.h"
 #include "shipper/lock.h"
 #include "tests/fake/tmpdir.h"
+
+/* The calls that make data durable, in their order: the test's own definitions stand before libc's. */
+static char calls[512];
+
+static void note(const char *what, int fd)
+{
+        char link[64], name[256] = "";
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        if (fd >= 0 && readlink(link, name, sizeof(name) - 1) < 0)
+                name[0] = '\0';
+        const char *base = strrchr(name, '/');
+        size_t n = strlen(calls);
+        snprintf(calls + n, sizeof(calls) - n, "%s(%s) ", what, base ? base + 1 : "");
+}
+
+int fsync(int fd)
+{
+        note("fsync", fd);
+        return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+        note("fdatasync", fd);
+        return (int)syscall(SYS_fdatasync, fd);
+}
+
+int rename(const char *from, const char *to)
+{
+        note("rename", -1);
+        return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
 
 /* What a load handed out, by the number in the id. */
 struct seen { int64_t offset[16]; char *path[16]; unsigned n; };
@@ -236,6 +271,28 @@ static void it_does_not_grow_for_ever(void **state)
         free(path);
 }
 
+static void content_is_on_disk_before_the_name_and_the_name_before_it_is_relied_on(void **state)
+{
+        struct checkpoint *c = open_ok(*state, NULL, NULL);
+        const char *dir = strrchr(*state, '/') + 1;
+        struct checkpoint_row row = row_of(1, 1, "/one");
+        struct err e = { 0 };
+        char expected[256];
+
+        calls[0] = '\0';
+        checkpoint_rewrite_begin(c);
+        checkpoint_put(c, &row);
+        assert_int_equal(checkpoint_rewrite_commit(c, &e), 0);
+        snprintf(expected, sizeof(expected), "fsync(checkpoint.new) rename() fsync(%s) ", dir);
+        assert_string_equal(calls, expected);
+
+        calls[0] = '\0';
+        checkpoint_put(c, &row);
+        assert_int_equal(checkpoint_flush(c, &e), 0);
+        assert_string_equal(calls, "fdatasync(checkpoint) ");
+        checkpoint_free(c);
+}
+
 static void one_process_at_a_time(void **state)
 {
         struct err e = { 0 };
@@ -263,6 +320,7 @@ int main(void)
                 TEST(a_damaged_row_is_counted_and_spoils_no_other),
                 TEST(a_file_of_another_kind_is_not_overwritten),
                 TEST(it_does_not_grow_for_ever),
+                TEST(content_is_on_disk_before_the_name_and_the_name_before_it_is_relied_on),
                 TEST(one_process_at_a_time),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
