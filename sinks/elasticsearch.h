@@ -11,6 +11,11 @@
  * A bulk in which some must wait is split: settled ones go back at once.
  * A failure of the whole request (timeout, reset, 5xx, 401, cut or foreign body) is no verdict
  * on any document: the same bulk goes again, to the next node, after a backoff.
+ * A newline inside a record's value is written as a blank (es_body.h).
+ *
+ * Memory beyond the sink's limits: max_requests + workers bodies as sent, a scratch buffer a
+ * worker, and up to 1 MiB of reasons for each request under way.  A bulk that waits for a
+ * retry holds no body.
  */
 #ifndef SLUICE_SINKS_ELASTICSEARCH_H
 #define SLUICE_SINKS_ELASTICSEARCH_H
@@ -18,9 +23,12 @@
 #include "config/opt.h"
 #include "sinks/sink.h"
 
+#define ES_DEFAULT_INDEX "logs-generic-default"
+
 struct es_config {
         struct strlist urls;
-        char *index;                    /* of a record without dest; a template is the collector's matter */
+        char *index;                    /* of a record without dest (NULL: ES_DEFAULT_INDEX); a template is the
+                                           collector's matter */
         char *username, *password, *api_key;    /* secrets */
         char *ca_file;
         bool verify;                    /* TLS verification; on */
@@ -33,6 +41,7 @@ struct es_config {
 };
 extern const struct opt_table es_opts;
 
+/* c is borrowed for the call.  NULL with e set: an address that is none, a thread that did not start. */
 struct sink *sink_elasticsearch_new(struct loop *l, const struct es_config *c, const struct sink_owner *owner,
                                     const struct sink_limits *limits, struct err *e);
 

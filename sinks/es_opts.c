@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The settings of the elasticsearch sink, and what one row alone cannot check. */
+#include <string.h>
+
+#include "sinks/elasticsearch.h"
+#include "sinks/es_node.h"
+
+#define AT(field) offsetof(struct es_config, field)
+
+static const struct opt rows[] = {
+        { "urls", OPT_LIST, AT(urls), .def = "http://127.0.0.1:9200", .flag = "url", .flag_arg = "URL,...",
+          .help = "addresses of the cluster's nodes" },
+        { "index", OPT_STRING, AT(index), .def = ES_DEFAULT_INDEX, .flag = "index", .flag_arg = "NAME",
+          .help = "index or data stream, may hold {field.path}, {field.path:default}, {topic}, "
+                  "{+yyyy.MM.dd}" },
+        { "username", OPT_STRING, AT(username), .help = "for basic authentication" },
+        { "password", OPT_SECRET, AT(password), .help = "for basic authentication" },
+        { "api_key", OPT_SECRET, AT(api_key),
+          .help = "instead of username and password, as Elasticsearch encodes it" },
+        { "ca_file", OPT_STRING, AT(ca_file), .help = "certificates to trust instead of the system's, PEM" },
+        { "verify", OPT_BOOL, AT(verify), .def = "true",
+          .help = "refuse a node whose certificate does not prove its name" },
+        { "compression", OPT_STRING, AT(compression), .def = "gzip", .help = "of bodies: gzip or none" },
+        { "compression_level", OPT_INT, AT(compression_level), .def = "1", .min = 1, .max = 12,
+          .help = "1 is quick, 12 is small" },
+        { "workers", OPT_INT, AT(workers), .def = "1", .min = 1, .max = 64,
+          .help = "threads that build and compress bodies" },
+        { "max_requests", OPT_INT, AT(max_requests), .def = "4", .min = 1, .max = 1024,
+          .help = "bulk requests at the same time, over all nodes" },
+        { "connect_timeout", OPT_DURATION, AT(connect_timeout_ms), .def = "5 s", .min = 1, .max = 600000,
+          .help = "for a connection to a node, TLS included" },
+        { "request_timeout", OPT_DURATION, AT(request_timeout_ms), .def = "60 s", .min = 1, .max = 3600000,
+          .help = "for a whole request, then it is tried on another node" },
+        { "retry_base", OPT_DURATION, AT(retry_base_ms), .def = "100 ms", .min = 1, .max = 600000,
+          .help = "longest first wait before a retry; doubles with each, the wait is random below it" },
+        { "retry_max", OPT_DURATION, AT(retry_max_ms), .def = "30 s", .min = 1, .max = 3600000,
+          .help = "longest wait before a retry" },
+};
+
+static bool set(const char *s)
+{
+        return s && *s;
+}
+
+static void check(const void *conf, struct opt_errors *errors)
+{
+        const struct es_config *c = conf;
+
+        for (size_t i = 0; i < c->urls.n; i++) {
+                const char *what = es_url_fault(c->urls.v[i]);
+                if (what)
+                        opt_complain(errors, "urls: \"%s\" %s", es_url_shown(c->urls.v[i]), what);
+        }
+        if (c->urls.n == 0)
+                opt_complain(errors, "urls: must name at least one node");
+        if (set(c->api_key) && (set(c->username) || set(c->password)))
+                opt_complain(errors, "api_key: excludes username and password");
+        if (set(c->username) != set(c->password))
+                opt_complain(errors, "username and password: one without the other");
+        if (strcmp(c->compression, "gzip") != 0 && strcmp(c->compression, "none") != 0)
+                opt_complain(errors, "compression: \"%s\" is neither gzip nor none", c->compression);
+        if (c->retry_max_ms < c->retry_base_ms)
+                opt_complain(errors, "retry_max: must not be less than retry_base");
+}
+
+const struct opt_table es_opts = { rows, ARRAY_LEN(rows), sizeof(struct es_config), check };
