@@ -8,9 +8,8 @@
  *                "reason=\"too_long\"", "Lines dropped, by reason.")
  *
  *      struct shipper_stats { SHIPPER_STATS(STAT_MEMBER) };
- *      static const struct stat_row rows[] = { SHIPPER_STATS(STAT_ROW_OF(struct shipper_stats)) };
- *
- * (STAT_ROW needs the struct's type: define `#define ROW(...) STAT_ROW(struct shipper_stats, __VA_ARGS__)`.)
+ *      #define ROW(...) STAT_ROW(struct shipper_stats, __VA_ARGS__)
+ *      static const struct stat_row rows[] = { SHIPPER_STATS(ROW) };
  *
  * Rows of one name stand together and differ in their labels.  Names carry no
  * program prefix: the reader (status/metrics) puts it in front.  Counters and
