@@ -69,6 +69,8 @@ static void record_ids_are_those_of_the_documented_form(void **state)
         (void)state;
         assert_id(ident_of_record(cluster, "logs", 0, 0, 0), "BtjtNt9iwj9KRTjVEsK5zA");
         assert_id(ident_of_record(cluster, "logs", -1, -1001, -1), "wesOwjCpSR78UddsMH2X2Q");
+        assert_id(ident_of_record(t300 + 45, t300 + 44, 0, 0, 0),
+                  "6utFk6WUNjjObGOb6MYiyg"); /* 255 and 256 bytes */
         assert_id(ident_of_record("", t300, 7, INT64_MAX, 1763892000123), "fbeEiarkma2TVfIh8JWN8w");
 }
 

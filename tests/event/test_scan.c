@@ -436,6 +436,7 @@ static void escapes_are_undone(void **state)
                   "\xef\xbf\xbd"
                   "A",
                   4 },
+                { "\"\\ud83d\\ue000\"", "\xef\xbf\xbd\xee\x80\x80", 6 },
                 { "\"\\ud83d\\n\"", "\xef\xbf\xbd\n", 4 },
                 { "\"\\ud83d\\\\ude00\"", "\xef\xbf\xbd\\ude00", 9 },
         };
