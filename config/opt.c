@@ -266,6 +266,12 @@ static struct node *default_of(const struct opt *row)
         return list;
 }
 
+/* A table that has a place: not the whole, and not one that a --set or a flag has brought forth. */
+static bool stands_in_file(const struct fill *f, const struct node *group)
+{
+        return group && f->path.len > 0 && group->where[0] != '-';
+}
+
 static void complain_missing(struct fill *f, const struct opt *row, const struct node *group)
 {
         char what[128];
@@ -274,7 +280,7 @@ static void complain_missing(struct fill *f, const struct opt *row, const struct
                 snprintf(what, sizeof(what), "must be set, in the file or by --%s", row->flag);
         else
                 snprintf(what, sizeof(what), "must be set");
-        complain_at(f, group && group->name ? group->where : NULL, row->name, what);
+        complain_at(f, stands_in_file(f, group) ? group->where : NULL, row->name, what);
 }
 
 /* --- tables ------------------------------------------------------------------------------------- */
