@@ -223,14 +223,10 @@ static void what_is_no_id_does_not_parse(void **state)
 {
         static const char *const bad[] = {
                 "AAAAAAAAAAAAAAAAAAAAAB", /* a second spelling of all zeroes */
-                "AAAAAAAAAAAAAAAAAAAAAI",
-                "AAAAAAAAAAAAAAAAAAAAA=",
+                "AAAAAAAAAAAAAAAAAAAAAI",       "AAAAAAAAAAAAAAAAAAAAA=",
                 "AAAAAAAAAA+AAAAAAAAAAA", /* base64, not base64url */
-                "AAAAAAAAAA/AAAAAAAAAAA",
-                "AAAAAAAAAA AAAAAAAAAAA",
-                "\xc3\x84"
-                "AAAAAAAAAAAAAAAAAAAA",
-                "\0AAAAAAAAAAAAAAAAAAAAA",
+                "AAAAAAAAAA/AAAAAAAAAAA",       "AAAAAAAAAA AAAAAAAAAAA",
+                "\xc3\x84GAAAAAAAAAAAAAAAAAAA", "\0AAAAAAAAAAAAAAAAAAAAA",
         };
         struct ident id, before;
 
