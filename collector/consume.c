@@ -574,6 +574,8 @@ static int set_properties(struct consume *c, rd_kafka_conf_t *conf, struct err *
                 { "partition.assignment.strategy",
                   k->assignment == ASSIGN_COOPERATIVE ? "cooperative-sticky" : "range" },
                 { "session.timeout.ms", session },
+                /* Of a consumer only a lower bound of fetch.max.bytes: a larger record still arrives. */
+                { "message.max.bytes", "65536" },
                 { "queued.max.messages.kbytes", "8192" },
                 { "queued.min.messages", "20000" },
                 { "enable.partition.eof", c->config->once ? "true" : "false" },

@@ -26,10 +26,10 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "sinks/es_answer.h"
 #include "sinks/es_body.h"
 #include "sinks/es_node.h"
-#include "sinks/es_verdict.h"
+#include "sinks/es_round.h"
+#include "sinks/es_stats.h"
 #include "sinks/http_client.h"
 
 #define BULK_PATH                                                                                            \
@@ -37,9 +37,7 @@
         "failure_store"
 
 enum {
-        REASONS_MAX = 1 << 20,           /* of one answer; a reject beyond has none */
         RETRY_AFTER_MAX_MS = 300 * 1000, /* a proxy that says "tomorrow" is not believed */
-        FOREIGN_MAX = 1 << 20,           /* bytes read of an answer that is none */
         SLOW_MS = 5000,                  /* a request this old is worth a sentence */
         BROKEN_BEFORE_HALVING = 3,
 };
@@ -66,45 +64,6 @@ static const bool may[BULK_NSTATES][BULK_NSTATES] = {
         [BULK_WAITING] = { [BULK_QUEUED] = true },
 };
 
-#define REQUESTS       "elasticsearch_requests_total"
-#define REQUESTS_HELP  "Bulk requests that ended, by result."
-#define DOCUMENTS      "elasticsearch_bulk_documents_total"
-#define DOCUMENTS_HELP "Verdicts on documents, by outcome; again: sent once more."
-#define ES_STATS(X)                                                                                          \
-        X(COUNTER, ok, REQUESTS, "result=\"ok\"", REQUESTS_HELP)                                             \
-        X(COUNTER, throttled, REQUESTS, "result=\"throttled\"", REQUESTS_HELP)                               \
-        X(COUNTER, too_large, REQUESTS, "result=\"too_large\"", REQUESTS_HELP)                               \
-        X(COUNTER, refused, REQUESTS, "result=\"refused\"", REQUESTS_HELP)                                   \
-        X(COUNTER, server_error, REQUESTS, "result=\"server_error\"", REQUESTS_HELP)                         \
-        X(COUNTER, bad_answer, REQUESTS, "result=\"bad_answer\"", REQUESTS_HELP)                             \
-        X(COUNTER, timeout, REQUESTS, "result=\"timeout\"", REQUESTS_HELP)                                   \
-        X(COUNTER, connection, REQUESTS, "result=\"connection\"", REQUESTS_HELP)                             \
-        X(COUNTER, indexed, DOCUMENTS, "outcome=\"indexed\"", DOCUMENTS_HELP)                                \
-        X(COUNTER, failure_store, DOCUMENTS, "outcome=\"failure_store\"", DOCUMENTS_HELP)                    \
-        X(COUNTER, duplicate, DOCUMENTS, "outcome=\"duplicate\"", DOCUMENTS_HELP)                            \
-        X(COUNTER, rejected, DOCUMENTS, "outcome=\"rejected\"", DOCUMENTS_HELP)                              \
-        X(COUNTER, again, DOCUMENTS, "outcome=\"again\"", DOCUMENTS_HELP)                                    \
-        X(COUNTER, sent_bytes, "elasticsearch_sent_bytes_total", NULL, "Bytes of bodies as sent.")           \
-        X(COUNTER, raw_bytes, "elasticsearch_body_bytes_total", NULL, "Bytes of bodies before compression.") \
-        X(COUNTER, retries, "elasticsearch_retries_total", NULL, "Bulks that wait for another try.")         \
-        X(GAUGE, in_flight, "elasticsearch_requests_in_flight", NULL, "Bulk requests under way.")            \
-        X(GAUGE, waiting, "elasticsearch_bulks_waiting", NULL, "Bulks whose backoff runs.")                  \
-        X(GAUGE, bodies, "elasticsearch_bodies", NULL, "Bodies that are built or held.")                     \
-        X(HISTOGRAM, seconds, "elasticsearch_request_seconds", NULL, "Time of a bulk request.")
-
-struct es_stats {
-        ES_STATS(STAT_MEMBER)
-};
-#define ROW(...) STAT_ROW(struct es_stats, __VA_ARGS__)
-static const struct stat_row stat_rows[] = { ES_STATS(ROW) };
-
-/* What the answer says of one record, until it is known that the answer is whole. */
-struct outcome {
-        uint8_t verdict; /* enum es_verdict */
-        uint16_t status;
-        struct slice reason; /* in reasons */
-};
-
 struct bulk {
         TAILQ_ENTRY(bulk) link; /* in the list of its state */
         enum bulk_state state;
@@ -118,11 +77,7 @@ struct bulk {
         struct http_request request;
         int64_t sent_ms;
 
-        struct es_answer answer; /* while SENDING */
-        size_t foreign_bytes;
-        struct outcome *outcomes; /* owned, while SENDING: one a record of the window */
-        struct buf reasons;
-        enum es_verdict worst; /* of the verdicts that wait; ES_DONE: none */
+        struct es_round round; /* while SENDING */
 
         struct backoff backoff;
         struct timer timer;
@@ -223,22 +178,13 @@ static struct bulk *bulk_new(struct elasticsearch *es, struct batch **batch)
         return b;
 }
 
-/* Of what SENDING holds. */
-static void forget_answer(struct bulk *b)
-{
-        es_answer_fini(&b->answer);
-        free(b->outcomes);
-        b->outcomes = NULL;
-        buf_fini(&b->reasons);
-}
-
 static void bulk_free(struct bulk *b)
 {
         stat_add(&b->es->stats.waiting, -(b->state == BULK_WAITING));
         bulk_leave(b);
         show_gauges(b->es);
         timer_disarm(b->es->sink.loop, &b->timer);
-        forget_answer(b);
+        es_round_fini(&b->round);
         es_job_drop(&b->job);
         free(b->strikes);
         free(b->why);
@@ -264,19 +210,13 @@ static void on_built(void *arg, struct es_job *job)
         pump(es);
 }
 
-static void on_item(void *bulk, const struct es_item *item);
-
 static void send_bulk(struct bulk *b, struct es_node *node)
 {
         struct elasticsearch *es = b->es;
 
         b->node = node;
         b->sent_ms = loop_now_ms(es->sink.loop);
-        b->foreign_bytes = 0;
-        b->worst = ES_DONE;
-        b->outcomes = xcalloc(b->window, sizeof *b->outcomes);
-        buf_init(&b->reasons, REASONS_MAX);
-        es_answer_init(&b->answer, b->window, on_item, b);
+        es_round_init(&b->round, b->batch, b->window, node->url, es->index);
         b->request = (struct http_request){
                 .method = "POST",
                 .url = node->bulk_url,
@@ -339,92 +279,21 @@ static void set_why(struct bulk *b, char *why, bool operators)
         b->operators = operators;
 }
 
-static char *why_item(const struct bulk *b, const struct es_item *item)
-{
-        const struct record *r = &b->batch->recs[item->index];
-        const char *advice = es_advice(item->status, item->error);
-
-        return xasprintf("%s: index %.*s: %u %s: %s%s%s", b->node->url,
-                         r->dest.len ? (int)r->dest.len : (int)strlen(b->es->index),
-                         r->dest.len ? batch_at(b->batch, r->dest) : b->es->index, item->status,
-                         item->error->type, item->error->reason, advice ? "; " : "", advice ? advice : "");
-}
-
-static char *why_request(const struct bulk *b, const struct http_result *result, const struct es_error *error)
-{
-        const char *advice = result->status ? es_advice(result->status, error) : NULL;
-
-        if (result->status == 0)
-                return xasprintf("%s: %s", b->node->url, result->error);
-        if (result->status == 200)
-                return xasprintf("%s answers 200 without a whole bulk answer (%s)", b->node->url,
-                                 result->end != HTTP_COMPLETE ? result->error
-                                 : b->answer.fault            ? b->answer.fault
-                                                              : "not one item for each action");
-        return xasprintf("%s answers %u%s%s%s%s%s%s", b->node->url, result->status, error->type[0] ? " " : "",
-                         error->type, error->reason[0] ? ": " : "", error->reason, advice ? "; " : "",
-                         advice ? advice : "");
-}
-
 /* ---- verdicts ------------------------------------------------------------------------------------- */
-
-static struct slice remember(struct bulk *b, const struct es_error *error)
-{
-        size_t start = b->reasons.len;
-
-        buf_printf(&b->reasons, "%s: %s", error->type, error->reason);
-        return (struct slice){ (uint32_t)start, (uint32_t)(b->reasons.len - start) };
-}
-
-static void on_item(void *bulk, const struct es_item *item)
-{
-        struct bulk *b = bulk;
-        struct outcome *o = &b->outcomes[item->index];
-        enum es_verdict v = es_verdict_item(item);
-
-        o->verdict = (uint8_t)v;
-        o->status = (uint16_t)item->status;
-        if (v == ES_REJECT || v == ES_STRIKE)
-                o->reason = remember(b, item->error);
-        if (es_verdict_waits(v) && v > b->worst) {
-                b->worst = v;
-                set_why(b, why_item(b, item), v == ES_OPERATOR);
-        }
-}
-
-static void count_document(struct elasticsearch *es, enum es_verdict v)
-{
-        switch (v) {
-        case ES_DONE:
-                stat_inc(&es->stats.indexed);
-                break;
-        case ES_FAILURE_STORE:
-                stat_inc(&es->stats.failure_store);
-                break;
-        case ES_DUPLICATE:
-                stat_inc(&es->stats.duplicate);
-                break;
-        case ES_REJECT:
-                stat_inc(&es->stats.rejected);
-                return;
-        default:
-                stat_inc(&es->stats.again);
-                return;
-        }
-        es->passed++;
-}
 
 static enum verdict verdict_of(enum es_verdict v)
 {
         return v == ES_REJECT ? VERDICT_REJECT : v == ES_DUPLICATE ? VERDICT_DUPLICATE : VERDICT_DONE;
 }
 
-static void settle_record(struct bulk *b, size_t i, enum es_verdict v, unsigned status, const char *reason,
-                          size_t len)
+static void settle_record(struct bulk *b, size_t i, const struct es_outcome *o)
 {
-        count_document(b->es, v);
-        if (!es_verdict_waits(v))
-                batch_settle(b->batch, &b->batch->recs[i], verdict_of(v), status, reason, len);
+        es_stats_document(&b->es->stats, o->verdict);
+        if (o->verdict <= ES_DUPLICATE)
+                b->es->passed++;
+        if (!es_verdict_waits(o->verdict))
+                batch_settle(b->batch, &b->batch->recs[i], verdict_of(o->verdict), o->status, o->reason,
+                             o->reason_len);
 }
 
 /* A document that fails again and again while others pass is at fault itself. */
@@ -435,33 +304,19 @@ static bool struck_out(struct bulk *b, size_t i)
         return ++b->strikes[i] >= ES_STRIKES;
 }
 
-/* How many of the window passed; the rest of a strike's condition is es->passed. */
-static size_t count_passed(const struct bulk *b)
-{
-        size_t n = 0;
-
-        for (size_t i = 0; i < b->window; i++)
-                n += b->outcomes[i].verdict <= ES_DUPLICATE;
-        return n;
-}
-
 /* True when some must be tried again. */
-static bool settle_items(struct bulk *b)
+static bool settle_window(struct bulk *b)
 {
-        bool others_pass = count_passed(b) > 0 || b->es->passed > b->passed_at_strike;
+        bool others_pass = es_round_any_passed(&b->round) || b->es->passed > b->passed_at_strike;
         bool again = false;
 
         for (size_t i = 0; i < b->window; i++) {
-                const struct outcome *o = &b->outcomes[i];
-                enum es_verdict v = o->verdict;
+                struct es_outcome o = es_round_outcome(&b->round, i);
 
-                if (!b->answer.errors && v != ES_FAILURE_STORE)
-                        v = ES_DONE; /* the flag decides, whatever the items hold */
-                if (v == ES_STRIKE && others_pass && struck_out(b, i))
-                        v = ES_REJECT;
-                again |= es_verdict_waits(v);
-                settle_record(b, i, v, o->status ? o->status : 200,
-                              o->reason.len ? b->reasons.data + o->reason.off : NULL, o->reason.len);
+                if (o.verdict == ES_STRIKE && others_pass && struck_out(b, i))
+                        o.verdict = ES_REJECT;
+                again |= es_verdict_waits(o.verdict);
+                settle_record(b, i, &o);
         }
         b->passed_at_strike = b->es->passed;
         return again;
@@ -500,7 +355,7 @@ static void go_on(struct bulk *b, bool again, int64_t at_least_ms)
         struct elasticsearch *es = b->es;
         struct batch *settled = take_settled(b);
 
-        forget_answer(b);
+        es_round_fini(&b->round);
         b->node = NULL;
         if (!b->batch)
                 bulk_free(b);
@@ -515,31 +370,39 @@ static void go_on(struct bulk *b, bool again, int64_t at_least_ms)
 
 static void answered(struct bulk *b, int64_t retry_after_ms)
 {
-        bool again = settle_items(b);
+        bool again = settle_window(b);
 
         b->broken = 0;
         if (b->limit < SIZE_MAX / 2)
                 b->limit *= 2;
-        if (!again) {
+        if (again) {
+                set_why(b, xstrdup(b->round.why), b->round.worst == ES_OPERATOR);
+        } else {
                 backoff_reset(&b->backoff);
                 set_why(b, NULL, false);
         }
         go_on(b, again, retry_after_ms);
 }
 
-/* Half as many in the next request; a single one is what is at fault. */
-static void halve(struct bulk *b, unsigned status, const struct es_error *error)
+static void reject_single(struct bulk *b, unsigned status)
 {
-        if (b->window > 1) {
+        const struct es_error *error = es_round_error(&b->round);
+        char *reason = error->type[0] ? xasprintf("%s: %s", error->type, error->reason)
+                                      : xasprintf("%u: the document is too large for the server", status);
+        struct es_outcome o = { ES_REJECT, status, reason, strlen(reason) };
+
+        settle_record(b, 0, &o);
+        free(reason);
+        set_why(b, NULL, false);
+}
+
+/* Half as many in the next request; a single one is what is at fault. */
+static void halve(struct bulk *b, unsigned status)
+{
+        if (b->window > 1)
                 b->limit = b->window / 2;
-        } else {
-                char *reason = error->type[0]
-                                       ? xasprintf("%s: %s", error->type, error->reason)
-                                       : xasprintf("%u: the document is too large for the server", status);
-                settle_record(b, 0, ES_REJECT, status, reason, strlen(reason));
-                free(reason);
-                set_why(b, NULL, false);
-        }
+        else
+                reject_single(b, status);
         go_on(b, false, 0);
 }
 
@@ -551,46 +414,6 @@ static void note_broken(struct bulk *b, const struct http_result *result)
                 return;
         b->broken = 0;
         b->limit = b->window / 2;
-}
-
-static void count_request(struct elasticsearch *es, const struct http_result *result,
-                          enum es_request_verdict v)
-{
-        struct es_stats *s = &es->stats;
-
-        hist_add(&s->seconds, result->seconds);
-        if (v == ES_REQUEST_ANSWERED)
-                stat_inc(&s->ok);
-        else if (result->end == HTTP_TIMEOUT)
-                stat_inc(&s->timeout);
-        else if (result->status == 0)
-                stat_inc(&s->connection);
-        else if (result->status == 429)
-                stat_inc(&s->throttled);
-        else if (result->status == 413)
-                stat_inc(&s->too_large);
-        else if (result->status >= 500)
-                stat_inc(&s->server_error);
-        else if (result->status >= 300)
-                stat_inc(&s->refused);
-        else
-                stat_inc(&s->bad_answer);
-}
-
-static enum es_request_verdict judge(struct bulk *b, const struct http_result *result,
-                                     const struct es_error **ret_error)
-{
-        static const struct es_error none;
-        bool whole = es_answer_end(&b->answer);
-
-        *ret_error = whole ? &b->answer.error : &none;
-        if (result->status == 0)
-                return ES_REQUEST_NEXT_NODE;
-        enum es_request_verdict v = es_verdict_request(result->status, *ret_error);
-        if (v == ES_REQUEST_ANSWERED &&
-            (result->end != HTTP_COMPLETE || !es_answer_complete(&b->answer, b->window)))
-                return ES_REQUEST_NEXT_NODE;
-        return v;
 }
 
 /* Whether the node itself is fit for the next request. */
@@ -610,35 +433,30 @@ static void mind_node(struct bulk *b, enum es_request_verdict v, int64_t retry_a
 static void on_answered(struct http_request *r, const struct http_result *result)
 {
         struct bulk *b = r->arg;
-        const struct es_error *error;
-        enum es_request_verdict v = judge(b, result, &error);
+        enum es_request_verdict v = es_round_end(&b->round, result);
         int64_t retry_after_ms =
                 result->retry_after_ms < RETRY_AFTER_MAX_MS ? result->retry_after_ms : RETRY_AFTER_MAX_MS;
 
-        count_request(b->es, result, v);
+        es_stats_request(&b->es->stats, result, v);
         mind_node(b, v, retry_after_ms);
         if (v == ES_REQUEST_ANSWERED) {
                 answered(b, retry_after_ms);
                 return;
         }
-        set_why(b, why_request(b, result, error), v == ES_REQUEST_OPERATOR);
+        set_why(b, es_round_why_failed(&b->round, result), v == ES_REQUEST_OPERATOR);
         if (v == ES_REQUEST_TOO_LARGE || v == ES_REQUEST_CULPRIT) {
-                halve(b, result->status, error);
+                halve(b, result->status);
                 return;
         }
         note_broken(b, result);
         go_on(b, true, retry_after_ms);
 }
 
-/* A foreign answer is read on for a while, so that the connection can be kept. */
 static bool on_data(struct http_request *r, const char *p, size_t n)
 {
         struct bulk *b = r->arg;
 
-        if (es_answer_feed(&b->answer, p, n))
-                return true;
-        b->foreign_bytes += n;
-        return b->foreign_bytes <= FOREIGN_MAX;
+        return es_round_feed(&b->round, p, n);
 }
 
 /* ---- the sink --------------------------------------------------------------------------------------- */
@@ -689,7 +507,7 @@ static const char *es_trouble(struct sink *s)
 
 static struct stat_group es_stats_of(struct sink *s)
 {
-        return (struct stat_group){ stat_rows, ARRAY_LEN(stat_rows), &es_of(s)->stats };
+        return es_stats_group(&es_of(s)->stats);
 }
 
 static void hand_back(struct bulk *b)

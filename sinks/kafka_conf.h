@@ -3,7 +3,10 @@
  * sinks/kafka.c and the consumer of collector/consume.c.
  *
  * Properties of the user pass through; those that would break a promise are
- * refused with the reason (one table in kafka_conf.c).
+ * refused with the reason (one table in kafka_conf.c).  In the order of rising weight:
+ * kafka_conf_new's own defaults, the caller's defaults (kafka_conf_set), the user's
+ * properties (kafka_conf_apply), and what the promises need (kafka_conf_set again).
+ * No message carries a string value: it may be a password.
  */
 #ifndef SLUICE_SINKS_KAFKA_CONF_H
 #define SLUICE_SINKS_KAFKA_CONF_H
@@ -16,8 +19,9 @@
 /* Refused, unknown or malformed: -EINVAL, the message names the property and the reason. */
 int kafka_conf_check(const char *property, struct err *e) MUST_CHECK;   /* "name=value" */
 
-/* 0 and a new conf (the caller's until rd_kafka_new takes it). */
+/* 0 and a new conf (the caller's until rd_kafka_new takes it). properties: applied at once; NULL: none yet. */
 int kafka_conf_new(const char *brokers, const struct strlist *properties, rd_kafka_conf_t **ret, struct err *e) MUST_CHECK;
+int kafka_conf_apply(rd_kafka_conf_t *conf, const struct strlist *properties, struct err *e) MUST_CHECK;
 int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *e) MUST_CHECK;
 
 /* librdkafka's own log lines go to ours, component "kafka". */
