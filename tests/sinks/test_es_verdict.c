@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sinks/es_verdict.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/check.h"
+
+static struct es_error error_of(const char *type, const char *reason)
+{
+        struct es_error e;
+
+        snprintf(e.type, sizeof e.type, "%s", type);
+        snprintf(e.reason, sizeof e.reason, "%s", reason);
+        return e;
+}
+
+static void each_document_gets_the_verdict_of_the_table(void **state)
+{
+        static const struct {
+                unsigned status;
+                const char *type, *reason;
+                enum es_verdict expected;
+        } cases[] = {
+                { 200, "", "", ES_DONE },
+                { 201, "", "", ES_DONE },
+                { 409, "version_conflict_engine_exception", "[1]: version conflict", ES_DUPLICATE },
+                { 409, "resource_already_exists_exception", "index [a] already exists", ES_STRIKE },
+                { 429, "es_rejected_execution_exception", "rejected execution", ES_AGAIN },
+                { 429, "rejected_execution_exception", "OpenSearch", ES_AGAIN },
+                { 503, "es_rejected_execution_exception", "", ES_AGAIN },
+                { 429, "circuit_breaking_exception", "Data too large", ES_AGAIN },
+                { 429, "anything", "", ES_AGAIN },
+                { 503, "unavailable_shards_exception", "primary shard is not active", ES_AGAIN },
+                { 503, "anything", "", ES_AGAIN },
+                { 429, "cluster_block_exception", "disk usage exceeded flood-stage watermark", ES_BLOCKED },
+                { 403, "cluster_block_exception", "index read-only / allow delete (api)", ES_BLOCKED },
+                { 403, "security_exception", "is unauthorized", ES_OPERATOR },
+                { 401, "security_exception", "", ES_OPERATOR },
+                { 401, "", "", ES_OPERATOR },
+                { 400, "illegal_argument_exception", "pipeline with id [x] does not exist", ES_OPERATOR },
+                { 400, "illegal_argument_exception", "mapper [a] cannot be changed", ES_REJECT },
+                { 400, "mapper_parsing_exception", "failed to parse", ES_REJECT },
+                { 400, "document_parsing_exception", "failed to parse pipeline", ES_REJECT },
+                { 400, "", "", ES_REJECT },
+                { 403, "something_else", "", ES_REJECT },
+                { 404, "index_not_found_exception", "no such index", ES_REJECT },
+                { 413, "too_large", "", ES_REJECT },
+                { 408, "timeout", "", ES_STRIKE },
+                { 500, "not_x_content_exception", "", ES_STRIKE },
+                { 502, "", "", ES_STRIKE },
+                { 599, "", "", ES_STRIKE },
+                { 302, "", "", ES_STRIKE },
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                struct es_error e = error_of(cases[i].type, cases[i].reason);
+                struct es_item item = { .status = cases[i].status, .error = &e };
+                enum es_verdict v = es_verdict_item(&item);
+
+                if (v != cases[i].expected)
+                        fail_msg("%u %s: %s gives %d", cases[i].status, cases[i].type, cases[i].reason,
+                                 (int)v);
+        }
+}
+
+static void the_failure_store_is_told_from_the_index(void **state)
+{
+        struct es_error e = error_of("", "");
+        struct es_item item = { .status = 201, .failure_store = true, .error = &e };
+        (void)state;
+
+        assert_int_equal(es_verdict_item(&item), ES_FAILURE_STORE);
+        item.status = 429; /* the failure store refused it too */
+        assert_int_equal(es_verdict_item(&item), ES_AGAIN);
+}
+
+static void each_failed_request_is_treated_as_the_table_says(void **state)
+{
+        static const struct {
+                unsigned status;
+                const char *type, *reason;
+                enum es_request_verdict expected;
+        } cases[] = {
+                { 200, "", "", ES_REQUEST_ANSWERED },
+                { 201, "", "", ES_REQUEST_NEXT_NODE },
+                { 204, "", "", ES_REQUEST_NEXT_NODE },
+                { 100, "", "", ES_REQUEST_NEXT_NODE },
+                { 301, "", "", ES_REQUEST_OPERATOR },
+                { 400, "x_content_parse_exception", "", ES_REQUEST_CULPRIT },
+                { 400, "illegal_argument_exception", "Malformed action/metadata line", ES_REQUEST_CULPRIT },
+                { 400, "illegal_argument_exception", "request [/_bulk] contains unrecognized parameter: [x]",
+                  ES_REQUEST_OPERATOR },
+                { 400, "illegal_argument_exception", "pipeline with id [x] does not exist",
+                  ES_REQUEST_OPERATOR },
+                { 400, "", "", ES_REQUEST_NEXT_NODE },
+                { 401, "security_exception", "", ES_REQUEST_OPERATOR },
+                { 401, "", "", ES_REQUEST_OPERATOR },
+                { 403, "security_exception", "", ES_REQUEST_OPERATOR },
+                { 403, "cluster_block_exception", "", ES_REQUEST_BLOCKED },
+                { 404, "", "", ES_REQUEST_OPERATOR },
+                { 405, "", "", ES_REQUEST_OPERATOR },
+                { 408, "", "", ES_REQUEST_NEXT_NODE },
+                { 413, "", "", ES_REQUEST_TOO_LARGE },
+                { 429, "", "", ES_REQUEST_THROTTLED },
+                { 429, "cluster_block_exception", "", ES_REQUEST_BLOCKED },
+                { 500, "anything", "", ES_REQUEST_NEXT_NODE },
+                { 502, "", "", ES_REQUEST_NEXT_NODE },
+                { 503, "cluster_block_exception", "no master", ES_REQUEST_BLOCKED },
+                { 503, "", "", ES_REQUEST_NEXT_NODE },
+                { 504, "", "", ES_REQUEST_NEXT_NODE },
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                struct es_error e = error_of(cases[i].type, cases[i].reason);
+                enum es_request_verdict v = es_verdict_request(cases[i].status, &e);
+
+                if (v != cases[i].expected)
+                        fail_msg("%u %s: %s gives %d", cases[i].status, cases[i].type, cases[i].reason,
+                                 (int)v);
+        }
+}
+
+static void no_status_whatever_rejects_but_4xx(void **state)
+{
+        struct es_error e = error_of("unheard_of_exception", "?");
+        (void)state;
+
+        for (unsigned status = 100; status <= 999; status++) {
+                struct es_item item = { .status = status, .error = &e };
+                if (es_verdict_item(&item) == ES_REJECT)
+                        assert_in_range(status, 400, 499);
+        }
+}
+
+static void what_waits_for_somebody_comes_with_advice(void **state)
+{
+        struct es_error none = error_of("", ""), security = error_of("security_exception", "no");
+        struct es_error block = error_of("cluster_block_exception", "");
+        struct es_error pipeline =
+                error_of("illegal_argument_exception", "pipeline with id [x] does not exist");
+        (void)state;
+
+        assert_non_null(strstr(es_advice(401, &none), "api_key"));
+        assert_non_null(strstr(es_advice(403, &security), "create_doc"));
+        assert_non_null(strstr(es_advice(403, &block), "block"));
+        assert_non_null(strstr(es_advice(400, &pipeline), "pipeline"));
+        assert_null(es_advice(500, &none));
+        assert_null(es_advice(0, &none));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(each_document_gets_the_verdict_of_the_table),
+                cmocka_unit_test(the_failure_store_is_told_from_the_index),
+                cmocka_unit_test(each_failed_request_is_treated_as_the_table_says),
+                cmocka_unit_test(no_status_whatever_rejects_but_4xx),
+                cmocka_unit_test(what_waits_for_somebody_comes_with_advice),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
