@@ -21,6 +21,8 @@ import time
 import urllib.error
 import urllib.request
 
+import kafka
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SLUICE_BIN", ROOT / "build/release/bin"))
 KAFKA = "127.0.0.1:" + os.environ.get("SLUICE_KAFKA_PORT", "19092")
@@ -28,6 +30,7 @@ ELASTICSEARCH = "http://127.0.0.1:" + os.environ.get("SLUICE_ES_PORT", "19200")
 RUN = f"{int(time.time()):x}{os.getpid() % 4096:03x}"
 
 TAG = re.compile(r"\bn=([A-Za-z0-9]+)-(\d+)\b")         # what sluice-loggen puts into every line
+PARTITIONS = 8                                          # of every topic
 POLL_SECONDS = 0.05
 
 
@@ -373,9 +376,9 @@ class Case:
 
     # Names are unique to the test and the run; suffix tells several of one test apart.
 
-    def topic(self, suffix="logs", partitions=8):
+    def topic(self, suffix="logs", *settings):
         name = f"{self.unique}-{suffix}"
-        run("tests/stack/topic", "create", name, str(partitions))
+        run("tests/stack/topic", "create", name, str(PARTITIONS), *settings)
         self.topics.append(name)
         return name
 
@@ -445,6 +448,15 @@ class Case:
             self.wait_until(f"{n} documents in {index.name}", enough, seconds)
         except Failure as failure:
             raise Failure(f"{failure}; there are {counted['n']}") from None
+
+    def wait_for_commit(self, topic, group="collector", seconds=30):
+        """The group's position, as Kafka knows it, is the end of the topic."""
+        def committed():
+            ends = kafka.end_offsets(KAFKA, topic, PARTITIONS)
+            offsets = kafka.committed_offsets(KAFKA, f"{self.unique}-{group}", topic, PARTITIONS)
+            return all(offsets[p] == end or end == 0 for p, end in ends.items())
+
+        self.wait_until(f"the end of {topic} is committed", committed, seconds)
 
     def wait_for_idle(self, *programs, seconds=60):
         for program in programs:

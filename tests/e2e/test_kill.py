@@ -38,7 +38,7 @@ class Kill(Case):
         for writer in writers:
             writer.end(self.lines / self.rate + 60)
         expected = set().union(*(writer.tags() for writer in writers))
-        self.everything_arrives(expected, index, programs)
+        self.everything_arrives(expected, topic, index, programs)
         for program in programs:
             program.stop()
 
@@ -62,7 +62,7 @@ class Kill(Case):
         self.kills[program.name] += 1
         program.start()
 
-    def everything_arrives(self, expected, index, programs):
+    def everything_arrives(self, expected, topic, index, programs):
         begun = time.monotonic()
         self.wait_for_count(index, len(expected), 120)
         self.wait_for_idle(*programs)
@@ -71,6 +71,7 @@ class Kill(Case):
         self.figures["lines"], self.figures["409s"] = len(expected), duplicates
         self.figures["kills"] = "+".join(str(n) for n in self.kills.values())
         Tally(expected, index.documents()).check(self)
+        self.wait_for_commit(topic)
         for program in programs:
             program.check_ledger()
         self.check(duplicates > 0, "no 409: no kill made anything be sent again")

@@ -113,6 +113,7 @@ class Outage(Case):
         self.figures["longest_write_ms"] = longest
         self.check(longest < self.LONGEST_WRITE_MS, f"a writer was held up for {longest} ms")
         for pipeline in self.pipelines:
+            self.wait_for_commit(pipeline.topic, pipeline.name)
             Tally(pipeline.expected(), pipeline.index.documents(page=200)).check(self)
             self.figures[pipeline.name] = len(pipeline.expected())
         for program in self.shippers + self.collectors:
