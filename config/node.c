@@ -130,7 +130,6 @@ static void slot_replace(struct node **slot, const char *name, const struct node
         copy->name = name ? xstrdup(name) : NULL;
         if (*slot) {
                 copy->next = (*slot)->next;
-                (*slot)->next = NULL;
                 node_free(*slot);
         }
         *slot = copy;

@@ -300,6 +300,29 @@ static void includes_are_relative_to_the_file_they_stand_in(void **state)
         assert_errors(f, "@include \"sub/a.cfg\"\n", "sub/b.cfg:2: libconfig says: syntax error\n");
 }
 
+static void an_include_is_one_only_at_the_start_of_a_line(void **state)
+{
+        struct fixture *f = *state;
+
+        assert_loads(f, BROKERS "# @include \"gone.cfg\"\n/*\n@include \"gone.cfg\"\n*/\n//\\\n"
+                                "http = \"\\\"\n@include /*\";");
+        assert_string_equal(f->conf.http, "\"\n@include /*");
+        /* An escaped quote does not end a string: what follows it is one again. */
+        assert_errors(f, BROKERS "http = \"\\\"\";\n@include \"gone.cfg\"",
+                      "t.cfg:3: @include \"gone.cfg\": No such file or directory\n");
+        assert_errors(f, BROKERS "once = true; @include \"gone.cfg\"", "t.cfg:2: libconfig says: syntax error\n");
+        assert_errors(f, BROKERS "@include gone.cfg", "t.cfg:2: libconfig says: syntax error\n");
+}
+
+static void names_and_fractions_are_not_taken_for_large_integers(void **state)
+{
+        assert_errors(*state, BROKERS "a5000000000 = 1; b-5000000000 = 5000000000.0; c = -2147483648; d = 5e10;",
+                      "t.cfg:2: a5000000000: unknown\n"
+                      "t.cfg:2: b-5000000000: unknown\n"
+                      "t.cfg:2: c: unknown\n"
+                      "t.cfg:2: d: unknown\n");
+}
+
 static void a_circle_of_includes_is_an_error(void **state)
 {
         assert_errors(*state, "@include \"t.cfg\"\n@include \"t.cfg\"\n",
@@ -503,6 +526,8 @@ int main(void)
                 TEST(a_table_is_checked_only_when_its_rows_are_right),
                 TEST(a_file_that_cannot_be_read_is_one_error),
                 TEST(includes_are_relative_to_the_file_they_stand_in),
+                TEST(an_include_is_one_only_at_the_start_of_a_line),
+                TEST(names_and_fractions_are_not_taken_for_large_integers),
                 TEST(a_circle_of_includes_is_an_error),
                 TEST(the_environment_fills_strings_and_numbers),
                 TEST(sets_win_over_the_file_and_flags_over_both),
