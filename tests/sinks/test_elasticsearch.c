@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The elasticsearch sink against a fake Elasticsearch.
- * ctest-label: component */
+ * ctest-label: component threads */
 #include "sinks/elasticsearch.h"
 
 #include <setjmp.h>
