@@ -2,6 +2,7 @@
 #include "collector/consume.h"
 
 #include <errno.h>
+#include <librdkafka/rdkafka.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -364,8 +365,14 @@ static void take(struct consume *c, const rd_kafka_message_t *m)
         if (!p || p->state != PART_ACTIVE || m->offset < p->next)
                 return;
         c->trouble[0] = '\0';
-        uint64_t seq = partition_take(p, m->offset);
-        c->hooks.take(c->hooks.arg, p, seq, m);
+        const struct incoming in = { .cluster = c->cluster,
+                                     .topic = p->topic,
+                                     .partition = p->id,
+                                     .offset = m->offset,
+                                     .timestamp_ms = rd_kafka_message_timestamp(m, NULL),
+                                     .payload = m->payload,
+                                     .len = m->len };
+        c->hooks.take(c->hooks.arg, p, partition_take(p, m->offset), &in);
 }
 
 static void seek_to(struct consume *c, struct partition *p, int64_t offset)
@@ -521,11 +528,6 @@ bool consume_at_end(const struct consume *c)
                 if (!p->ended)
                         return false;
         return true;
-}
-
-const char *consume_cluster(const struct consume *c)
-{
-        return c->cluster;
 }
 
 const char *consume_trouble(const struct consume *c)

@@ -23,16 +23,15 @@
 #ifndef SLUICE_COLLECTOR_CONSUME_H
 #define SLUICE_COLLECTOR_CONSUME_H
 
-#include <librdkafka/rdkafka.h>
-
 #include "base/loop.h"
 #include "collector/conf.h"
+#include "collector/incoming.h"
 #include "collector/partition.h"
 #include "collector/stats.h"
 
 struct consume_hooks {
         /* A record of p; borrowed for the call. The owner settles it, now or later, once. */
-        void (*take)(void *arg, struct partition *p, uint64_t seq, const rd_kafka_message_t *m);
+        void (*take)(void *arg, struct partition *p, uint64_t seq, const struct incoming *in);
         void (*flush)(void *arg);       /* partitions are leaving: send what is open */
         void *arg;
 };
@@ -56,7 +55,6 @@ void consume_stop_taking(struct consume *c);
 void consume_close(struct consume *c, int64_t timeout_ms);
 
 bool consume_at_end(const struct consume *c);   /* --once: the end of every partition was seen */
-const char *consume_cluster(const struct consume *c);   /* Kafka's cluster id; known once partitions are assigned */
 const char *consume_trouble(const struct consume *c);   /* one sentence, or NULL */
 int64_t consume_lag(const struct consume *c, const struct partition *p);        /* records to the end as last heard of; -1: unknown */
 const struct partitions *consume_partitions(const struct consume *c);

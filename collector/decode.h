@@ -12,20 +12,11 @@
 #define SLUICE_COLLECTOR_DECODE_H
 
 #include "base/err.h"
+#include "collector/incoming.h"
 #include "collector/stats.h"
 #include "sinks/batch.h"
 
 struct decoder;
-
-struct incoming {
-        const char *cluster;            /* Kafka's cluster id */
-        const char *topic;
-        int32_t partition;
-        int64_t offset;
-        int64_t timestamp_ms;           /* the record's; -1: it has none */
-        const char *payload;
-        size_t len;
-};
 
 /* NULL with e set: the index template is wrong. stats: borrowed. */
 struct decoder *decode_new(const char *index_template, struct collector_stats *stats, struct err *e);

@@ -180,11 +180,11 @@ static void send_unindexable(struct deliver *d)
         }
 }
 
-void deliver_take(struct deliver *d, const char *cluster, struct partition *p, uint64_t seq, const rd_kafka_message_t *m)
+void deliver_take(struct deliver *d, struct partition *p, uint64_t seq, const struct incoming *in)
 {
         stat_inc(&d->stats->consumed);
-        stat_add(&d->stats->consumed_bytes, (int64_t)m->len);
-        if (!m->payload) {
+        stat_add(&d->stats->consumed_bytes, (int64_t)in->len);
+        if (!in->payload) {
                 stat_inc(&d->stats->dropped_tombstone);
                 d->hooks.settle(d->hooks.arg, p, seq);
                 return;
@@ -194,19 +194,12 @@ void deliver_take(struct deliver *d, const char *cluster, struct partition *p, u
                 d->open = batch_new((size_t)d->config->batch_bytes / 16);
                 timer_arm(d->loop, &d->batch_timer, d->config->batch_time_ms);
         }
-        const struct incoming in = { .cluster = cluster,
-                                     .topic = p->topic,
-                                     .partition = p->id,
-                                     .offset = m->offset,
-                                     .timestamp_ms = rd_kafka_message_timestamp(m, NULL),
-                                     .payload = m->payload,
-                                     .len = m->len };
-        bool ok = decode(d->decoder, &in, d->open);
+        bool ok = decode(d->decoder, in, d->open);
         struct record *r = &d->open->recs[d->open->n - 1];
         r->origin = p;
         r->seq = seq;
-        r->meta[OFFSET] = m->offset;
-        r->meta[TIMESTAMP] = in.timestamp_ms;
+        r->meta[OFFSET] = in->offset;
+        r->meta[TIMESTAMP] = in->timestamp_ms;
         if (!ok)
                 send_unindexable(d);
         if (full(d)) {

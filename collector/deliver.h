@@ -13,8 +13,6 @@
 #ifndef SLUICE_COLLECTOR_DELIVER_H
 #define SLUICE_COLLECTOR_DELIVER_H
 
-#include <librdkafka/rdkafka.h>
-
 #include "base/loop.h"
 #include "collector/conf.h"
 #include "collector/decode.h"
@@ -40,8 +38,7 @@ struct sink_owner deliver_index_owner(struct deliver *d);
 struct sink_owner deliver_dead_owner(struct deliver *d);
 void deliver_set_sinks(struct deliver *d, struct sink *index, struct sink *dead, size_t budget);
 
-void deliver_take(struct deliver *d, const char *cluster, struct partition *p, uint64_t seq,
-                  const rd_kafka_message_t *m);
+void deliver_take(struct deliver *d, struct partition *p, uint64_t seq, const struct incoming *in);
 void deliver_flush(struct deliver *d);                  /* send what is open, as far as there is room */
 void deliver_turn(struct deliver *d);                   /* end of a turn: sends what is due, pauses, resumes */
 bool deliver_idle(const struct deliver *d);             /* nothing in flight */

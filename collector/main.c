@@ -17,6 +17,7 @@
  * commit, good-bye to the group, and the sinks close.  What was not settled comes again: 409, not a loss.
  */
 #include <errno.h>
+#include <librdkafka/rdkafka.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -129,10 +130,10 @@ static void tick(struct timer *t)
 
 /* --- the parts talk through here ------------------------------------------------------------- */
 
-static void on_take(void *arg, struct partition *p, uint64_t seq, const rd_kafka_message_t *m)
+static void on_take(void *arg, struct partition *p, uint64_t seq, const struct incoming *in)
 {
         struct collector *c = arg;
-        deliver_take(c->deliver, consume_cluster(c->consume), p, seq, m);
+        deliver_take(c->deliver, p, seq, in);
 }
 
 static void on_flush(void *arg)

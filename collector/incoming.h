@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* incoming: a record as it came from Kafka.  Borrowed: valid for the call it is passed to. */
+#ifndef SLUICE_COLLECTOR_INCOMING_H
+#define SLUICE_COLLECTOR_INCOMING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct incoming {
+        const char *cluster;            /* Kafka's cluster id */
+        const char *topic;
+        int32_t partition;
+        int64_t offset;
+        int64_t timestamp_ms;           /* the record's; -1: it has none */
+        const char *payload;            /* NULL: a tombstone */
+        size_t len;
+};
+
+#endif
