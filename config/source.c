@@ -60,20 +60,32 @@ static void complain_here(struct scan *sc, const char *what)
 
 /* --- the tokens of libconfig, as far as they can hide an @include or a number ------------------- */
 
-static size_t until(const char *p, const char *end, const char *stop)
+static bool starts(const char *p, const char *end, const char *with)
 {
-        const char *at = memmem(p, (size_t)(end - p), stop, strlen(stop));
+        size_t n = strlen(with);
 
-        return at ? (size_t)(at - p) : (size_t)(end - p);
+        return (size_t)(end - p) >= n && memcmp(p, with, n) == 0;
 }
 
-static size_t string_length(const char *p, const char *end)
+/* Behind the closing quote; NULL: there is none. */
+static const char *string_end(const char *p, const char *end)
 {
-        const char *q = p + 1;
+        for (p++; p < end && *p != '"'; p++)
+                if (*p == '\\')
+                        p++;
+        return p < end ? p + 1 : NULL;
+}
 
-        while (q < end && *q != '"')
-                q += *q == '\\' && q + 1 < end ? 2 : 1;
-        return (size_t)(q < end ? q + 1 - p : end - p);
+static const char *comment_end(const char *p, const char *end)
+{
+        const char *stop = memmem(p + 2, (size_t)(end - p) - 2, "*/", 2);
+
+        return stop ? stop + 2 : NULL;
+}
+
+static const char *line_end(const char *p, const char *end)
+{
+        return memchr(p, '\n', (size_t)(end - p));
 }
 
 /* Letters, digits and what may stand within a name or a number. */
@@ -86,13 +98,6 @@ static size_t word_length(const char *p, const char *end)
         return n;
 }
 
-static bool starts(const char *p, const char *end, const char *with)
-{
-        size_t n = strlen(with);
-
-        return (size_t)(end - p) >= n && memcmp(p, with, n) == 0;
-}
-
 static bool is_number(const char *p, const char *end)
 {
         if ((*p == '-' || *p == '+') && p + 1 < end)
@@ -102,15 +107,19 @@ static bool is_number(const char *p, const char *end)
 
 static size_t token_length(const char *p, const char *end)
 {
+        const char *to;
+
         if (*p == '"')
-                return string_length(p, end);
-        if (*p == '#' || starts(p, end, "//"))
-                return until(p, end, "\n");
-        if (starts(p, end, "/*"))
-                return until(p, end, "*/");
-        if (isalpha((unsigned char)*p) || *p == '*' || is_number(p, end))
+                to = string_end(p, end);
+        else if (*p == '#' || starts(p, end, "//"))
+                to = line_end(p, end);
+        else if (starts(p, end, "/*"))
+                to = comment_end(p, end);
+        else if (isalpha((unsigned char)*p) || *p == '*' || is_number(p, end))
                 return word_length(p, end);
-        return 1;
+        else
+                return 1;
+        return (size_t)((to ? to : end) - p);
 }
 
 /* libconfig would wrap or clamp it without a word.  The number is not repeated: it may be half a password. */
@@ -132,6 +141,16 @@ static void check_number(struct scan *sc, const char *p, size_t n)
                 complain_here(sc, "an integer beyond 32 bits must end with L, as in 5000000000L");
 }
 
+/* libconfig takes a comment that never ends for the end of the file, and what it hides is lost in silence. Of a
+ * string it would name the last line, not the one where it begins. */
+static void check_closed(struct scan *sc)
+{
+        if (*sc->p == '"' && !string_end(sc->p, sc->end))
+                complain_here(sc, "a string without its closing quote");
+        else if (starts(sc->p, sc->end, "/*") && !comment_end(sc->p, sc->end))
+                complain_here(sc, "a comment without its */");
+}
+
 static void take(struct scan *sc, size_t n)
 {
         for (const char *p = sc->p; p < sc->p + n; p++)
@@ -147,6 +166,7 @@ static void take_token(struct scan *sc)
 
         if (is_number(sc->p, sc->end))
                 check_number(sc, sc->p, n);
+        check_closed(sc);
         take(sc, n);
         sc->line_start = c == '\n' || (sc->line_start && (c == ' ' || c == '\t'));
 }
@@ -168,11 +188,11 @@ static size_t include_length(const char *p, const char *end, char **ret)
                 q++;
         if (q == end || *q != '"')
                 return 0;
-        size_t n = string_length(q, end);
-        if (n < 2 || q[n - 1] != '"')
+        const char *to = string_end(q, end);
+        if (!to)
                 return 0;
-        *ret = xstrndup(q + 1, n - 2);
-        return (size_t)(q - p) + n;
+        *ret = xstrndup(q + 1, (size_t)(to - q) - 2);
+        return (size_t)(to - p);
 }
 
 static char *path_beside(const char *file, const char *path)

@@ -7,8 +7,9 @@
  *      shipper.cfg       inputs = ...;          line 5
  *
  * libconfig's own @include opens paths relative to the working directory, forgets files after the
- * last line, and wraps integers beyond 32 bits in silence.  So the files are joined here, an
- * include is relative to the file it stands in, and such integers are errors.
+ * last line, wraps integers beyond 32 bits and ignores what follows an unclosed comment, both in
+ * silence.  So the files are joined here, an include is relative to the file it stands in, and
+ * such integers and comments are errors.
  * One thread, for the length of a load.
  */
 #ifndef SLUICE_CONFIG_SOURCE_H

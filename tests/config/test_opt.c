@@ -236,6 +236,9 @@ static void each_error_has_its_sentence(void **state)
                 { BROKERS "dry_run = 0xFFFFFFFF;",
                   "t.cfg:2: an integer beyond 32 bits must end with L, as in 5000000000L\n" },
                 { BROKERS "dry_run = 99999999999999999999L;", "t.cfg:2: an integer beyond 64 bits is not possible\n" },
+                { BROKERS "dry_run = 1; /* x *//*\n*/ zebra = 1; /*/ */", "t.cfg:3: zebra: unknown\n" },
+                { BROKERS "dry_run = 1; /*/\nonce = 1;", "t.cfg:2: a comment without its */\n" },
+                { BROKERS "http = \"x;\nonce = 1;\\\"", "t.cfg:2: a string without its closing quote\n" },
                 { BROKERS "once = ;", "t.cfg:2: libconfig says: syntax error\n" },
                 { "once = true;\nonce = false;", "t.cfg:2: libconfig says: duplicate setting name\n" },
                 { BROKERS "@include \"gone.cfg\"\n", "t.cfg:2: @include \"gone.cfg\": No such file or directory\n" },
@@ -310,6 +313,7 @@ static void an_include_is_one_only_at_the_start_of_a_line(void **state)
         /* An escaped quote does not end a string: what follows it is one again. */
         assert_errors(f, BROKERS "http = \"\\\"\";\n@include \"gone.cfg\"",
                       "t.cfg:3: @include \"gone.cfg\": No such file or directory\n");
+        assert_errors(f, BROKERS "/* x *//*\n@include \"gone.cfg\"\n*/ zebra = 1;", "t.cfg:4: zebra: unknown\n");
         assert_errors(f, BROKERS "once = true; @include \"gone.cfg\"", "t.cfg:2: libconfig says: syntax error\n");
         assert_errors(f, BROKERS "@include gone.cfg", "t.cfg:2: libconfig says: syntax error\n");
 }
