@@ -241,13 +241,16 @@ static void drain_partitions(struct consume *c)
                 stat_inc(&c->stats->revoke_timeouts);
         rebalance_enter(c, REB_COMMITTING);
         c->deadline_ms = now + COMMIT_ANSWER_MS;
+        c->commit_after_ms = now;
 }
 
 static void commit_partitions(struct consume *c)
 {
-        if (loop_now_ms(c->loop) >= c->deadline_ms || (!c->committing && !anything_to_commit(c)))
+        int64_t now = loop_now_ms(c->loop);
+
+        if (now >= c->deadline_ms || (!c->committing && !anything_to_commit(c)))
                 leave_partitions(c, "rebalance");
-        else if (!c->committing)
+        else if (!c->committing && now >= c->commit_after_ms)
                 commit(c);
 }
 
@@ -557,9 +560,9 @@ static void on_kafka_error(rd_kafka_t *rk, int err, const char *reason, void *op
         struct consume *c = opaque;
 
         (void)rk;
-        (void)err;
         stat_inc(&c->stats->consumer_errors);
-        set_trouble(c, "kafka: %s", reason);
+        if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !c->trouble[0])     /* the broker's own error says more */
+                kafka_sentence(reason, c->trouble, sizeof(c->trouble));
 }
 
 static int set_properties(struct consume *c, rd_kafka_conf_t *conf, struct err *e)

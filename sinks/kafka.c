@@ -84,27 +84,6 @@ static void retry_soon(struct kafka *k)
 
 /* --- trouble, in one sentence --------------------------------------------------------------- */
 
-/* "sasl_ssl://kafka:9093/1: Connect to ipv4#10.0.0.1:9093 failed: Connection refused (after 2ms in state CONNECT)"
- *  -> kafka:9093, Connection refused */
-static void broker_trouble(struct kafka *k, const char *text)
-{
-        const char *name = strstr(text, "://"), *why, *end, *failed;
-
-        name = name != NULL ? name + 3 : text;
-        why = strstr(name, ": ");
-        if (why == NULL || why != name + strcspn(name, " ") - 1) { /* not about one broker */
-                snprintf(k->trouble, sizeof(k->trouble), "kafka: %s", text);
-                return;
-        }
-        why += 2;
-        if ((failed = strstr(why, " failed: ")) != NULL)
-                why = failed + strlen(" failed: ");
-        if ((end = strstr(why, " (after ")) == NULL)
-                end = why + strlen(why);
-        snprintf(k->trouble, sizeof(k->trouble), "kafka broker %.*s cannot be reached: %.*s",
-                 (int)strcspn(name, "/ "), name, (int)(end - why), why);
-}
-
 static void on_error(struct kafka_client *c, rd_kafka_resp_err_t err, const char *text)
 {
         struct kafka *k = c->owner.arg;
@@ -119,7 +98,7 @@ static void on_error(struct kafka_client *c, rd_kafka_resp_err_t err, const char
                 retry_soon(k);
                 break;
         default:
-                broker_trouble(k, text);
+                kafka_sentence(text, k->trouble, sizeof(k->trouble));
         }
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -178,4 +179,27 @@ int kafka_conf_new(const char *brokers, const struct strlist *properties, rd_kaf
         }
         *ret = conf;
         return 0;
+}
+
+/* --- what went wrong, in one sentence --------------------------------------------------------- */
+
+/* "sasl_ssl://kafka:9093/1: Connect to ipv4#10.0.0.1:9093 failed: Connection refused (after 2ms in state CONNECT)"
+ *  -> kafka:9093, Connection refused */
+void kafka_sentence(const char *text, char *ret, size_t size)
+{
+        const char *name = strstr(text, "://"), *why, *end, *failed;
+
+        name = name != NULL ? name + 3 : text;
+        why = strstr(name, ": ");
+        if (why == NULL || why != name + strcspn(name, " ") - 1) { /* not about one broker */
+                snprintf(ret, size, "kafka: %s", text);
+                return;
+        }
+        why += 2;
+        if ((failed = strstr(why, " failed: ")) != NULL)
+                why = failed + strlen(" failed: ");
+        if ((end = strstr(why, " (after ")) == NULL)
+                end = why + strlen(why);
+        snprintf(ret, size, "kafka broker %.*s cannot be reached: %.*s",
+                 (int)strcspn(name, "/ "), name, (int)(end - why), why);
 }

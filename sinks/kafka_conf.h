@@ -27,4 +27,7 @@ int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, s
 /* librdkafka's own log lines go to ours, component "kafka". */
 void kafka_conf_log(rd_kafka_conf_t *conf);
 
+/* What librdkafka says of a broker (its error callback's text), as a sentence for people that names it. */
+void kafka_sentence(const char *text, char *ret, size_t size);
+
 #endif

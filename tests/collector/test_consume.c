@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A member of the group on a mock cluster: what it takes, what it commits, how it leaves.
+ * ctest-label: component */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "collector/consume.h"
+#include "tests/fake/mock_kafka.h"
+
+enum { DEADLINE_MS = 60000, MAX_RECORDS = 20000, PARTITIONS = 2 };
+
+/* One collector's consuming half; the test decides when a record is settled. */
+struct member {
+        struct loop *loop;
+        struct collector_config config;
+        struct collector_stats stats;
+        struct consume *consume;
+        bool hold;                      /* keep what is taken unsettled */
+        struct held { struct partition *p; uint64_t seq; int32_t partition; int64_t offset; } held[MAX_RECORDS];
+        size_t nheld;
+        unsigned taken[PARTITIONS][MAX_RECORDS];        /* how often, by offset */
+        size_t ntaken;
+        int64_t expect[PARTITIONS];     /* next offset: no gap, nothing twice within an assignment */
+        unsigned flushes;
+};
+
+static void on_take(void *arg, struct partition *p, uint64_t seq, const struct incoming *in)
+{
+        struct member *m = arg;
+
+        assert_true(in->partition < PARTITIONS && in->offset < MAX_RECORDS);
+        m->taken[in->partition][in->offset]++;
+        m->ntaken++;
+        if (m->hold) {
+                assert_true(m->nheld < MAX_RECORDS);
+                m->held[m->nheld++] = (struct held){ p, seq, in->partition, in->offset };
+        } else {
+                consume_settle(m->consume, p, seq);
+        }
+}
+
+static void on_flush(void *arg)
+{
+        ((struct member *)arg)->flushes++;
+}
+
+static void on_turn(void *arg)
+{
+        struct member *m = arg;
+        consume_turn(m->consume);
+}
+
+static struct member *join(const struct mock_kafka *k, enum assignment assignment, int64_t revoke_timeout_ms)
+{
+        struct member *m = xcalloc(1, sizeof(*m));
+        static char *topic = (char *)"logs";
+        const struct consume_hooks hooks = { on_take, on_flush, m };
+        struct err e = { 0 };
+
+        m->config.kafka = (struct consumer_config){ .brokers = (char *)k->bootstrap,
+                                                    .topics = { &topic, 1 },
+                                                    .group = (char *)"g",
+                                                    .assignment = assignment,
+                                                    .session_timeout_ms = 6000 };
+        m->config.commit_interval_ms = 50;
+        m->config.revoke_timeout_ms = revoke_timeout_ms;
+        m->loop = loop_new(&clock_system, &e);
+        m->consume = consume_new(m->loop, &m->config, &m->stats, &hooks, &e);
+        if (!m->consume)
+                fail_msg("%s", e.msg);
+        loop_on_turn(m->loop, on_turn, m);
+        return m;
+}
+
+static void leave(struct member *m)
+{
+        consume_stop_taking(m->consume);
+        consume_close(m->consume, 5000);
+        consume_free(m->consume);
+        loop_free(m->loop);
+        free(m);
+}
+
+/* As a SIGKILL leaves it: no commit, no good-bye. */
+static void vanish(struct member *m)
+{
+        consume_free(m->consume);
+        loop_free(m->loop);
+        free(m);
+}
+
+static void settle_one(struct member *m, size_t i)
+{
+        struct held h = m->held[i];
+
+        m->held[i] = m->held[--m->nheld];
+        consume_settle(m->consume, h.p, h.seq);
+}
+
+static void settle_all(struct member *m)
+{
+        while (m->nheld > 0)
+                settle_one(m, m->nheld - 1);
+}
+
+/* Turns the loops of one or two members until the condition holds. */
+#define WAIT(condition, a, b)                                                                                  \
+        do {                                                                                                   \
+                int64_t deadline_ = clock_system.mono_ns(&clock_system) + DEADLINE_MS * INT64_C(1000000);      \
+                struct member *members_[] = { (a), (b) };                                                      \
+                while (!(condition)) {                                                                         \
+                        assert_true(clock_system.mono_ns(&clock_system) < deadline_);                          \
+                        for (int i_ = 0; i_ < 2; i_++)                                                         \
+                                if (members_[i_])                                                              \
+                                        loop_turn(members_[i_]->loop, 10);                                     \
+                }                                                                                              \
+        } while (0)
+
+static void put_records(struct mock_kafka *k, int partition, int n)
+{
+        for (int i = 0; i < n; i++) {
+                struct mock_record r = { .partition = partition, .value = (char *)"{}", .value_len = 2 };
+                mock_kafka_put(k, "logs", &r);
+        }
+}
+
+/* What the group has committed, asked by a client of its own; -1: nothing. */
+static int64_t committed(const struct mock_kafka *k, int partition)
+{
+        rd_kafka_conf_t *conf = rd_kafka_conf_new();
+        char text[256];
+
+        rd_kafka_conf_set(conf, "bootstrap.servers", k->bootstrap, NULL, 0);
+        rd_kafka_conf_set(conf, "group.id", "g", NULL, 0);
+        rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+        rd_kafka_topic_partition_list_add(list, "logs", partition);
+        assert_int_equal(rd_kafka_committed(rk, list, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
+        int64_t offset = list->elems[0].offset;
+        rd_kafka_topic_partition_list_destroy(list);
+        rd_kafka_destroy(rk);
+        return offset < 0 ? -1 : offset;
+}
+
+static int set_up(void **state)
+{
+        struct mock_kafka *k = mock_kafka_new(1);
+
+        log_setup(LOG_ERROR, LOG_TEXT, STDERR_FILENO);
+        mock_kafka_topic(k, "logs", PARTITIONS);
+        *state = k;
+        return 0;
+}
+
+static int clean_up(void **state)
+{
+        mock_kafka_free(*state);
+        return 0;
+}
+
+static void without_a_commit_it_starts_at_the_beginning_and_goes_on_where_it_committed(void **state)
+{
+        struct mock_kafka *k = *state;
+
+        put_records(k, 0, 20);
+        put_records(k, 1, 10);
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(m->ntaken == 30, m, NULL);
+        WAIT(stat_get(&m->stats.commits) > 0 && committed(k, 0) == 20 && committed(k, 1) == 10, m, NULL);
+        leave(m);
+
+        put_records(k, 0, 5);
+        m = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(m->ntaken == 5, m, NULL);
+        for (int i = 0; i < 25; i++)
+                assert_int_equal(m->taken[0][i], i < 20 ? 0 : 1);
+        leave(m);
+}
+
+static void only_the_contiguous_settled_part_is_committed(void **state)
+{
+        struct mock_kafka *k = *state;
+
+        put_records(k, 0, 10);
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        m->hold = true;
+        WAIT(m->ntaken == 10, m, NULL);
+        for (size_t i = 0; i < m->nheld;)
+                if (m->held[i].offset != 4)
+                        settle_one(m, i);
+                else
+                        i++;
+        WAIT(committed(k, 0) == 4, m, NULL);
+        for (int i = 0; i < 20; i++)
+                loop_turn(m->loop, 10);
+        assert_int_equal(committed(k, 0), 4);
+        vanish(m);
+        assert_int_equal(committed(k, 0), 4);
+}
+
+static void a_stop_commits_what_is_settled(void **state)
+{
+        struct mock_kafka *k = *state;
+
+        put_records(k, 0, 10);
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        m->config.commit_interval_ms = 3600 * 1000;
+        m->hold = true;
+        WAIT(m->ntaken == 10, m, NULL);
+        settle_all(m);
+        leave(m);
+        assert_int_equal(committed(k, 0), 10);
+}
+
+static void pause_and_resume_leave_no_gap_and_no_double(void **state)
+{
+        struct mock_kafka *k = *state;
+
+        put_records(k, 0, 2000);
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        for (size_t target = 100; target <= 2000; target += 190) {
+                WAIT(m->ntaken >= target, m, NULL);
+                consume_pause(m->consume);
+                for (int i = 0; i < 5; i++)
+                        loop_turn(m->loop, 5);
+                consume_resume(m->consume);
+        }
+        WAIT(m->ntaken >= 2000, m, NULL);
+        put_records(k, 0, 1);
+        WAIT(m->ntaken == 2001, m, NULL);
+        for (int i = 0; i < 2001; i++)
+                assert_int_equal(m->taken[0][i], 1);
+        leave(m);
+}
+
+/* One member has both partitions, a second joins: the partition that moves is drained first. */
+static void revoked_partitions_are_drained_and_committed_before_they_go(void **state, enum assignment assignment)
+{
+        struct mock_kafka *k = *state;
+
+        put_records(k, 0, 50);
+        put_records(k, 1, 50);
+        struct member *a = join(k, assignment, 30000);
+        a->hold = true;
+        WAIT(a->ntaken == 100, a, NULL);
+        struct member *b = join(k, assignment, 30000);
+        WAIT(a->flushes > 0, a, b);
+        for (int i = 0; i < 20; i++) {
+                loop_turn(a->loop, 10);
+                loop_turn(b->loop, 10);
+        }
+        assert_int_equal(stat_get(&b->stats.partitions), 0);
+        assert_int_equal(b->ntaken, 0);
+        settle_all(a);
+        WAIT(stat_get(&b->stats.partitions) == 1 && stat_get(&a->stats.partitions) == 1, a, b);
+        a->hold = false;
+        put_records(k, 0, 1);
+        put_records(k, 1, 1);
+        /* The mock refuses commits while a group rebalances, so that an eager revoke cannot commit there. */
+        WAIT(a->taken[0][50] + b->taken[0][50] > 0 && a->taken[1][50] + b->taken[1][50] > 0, a, b);
+        if (assignment == ASSIGN_COOPERATIVE)
+                assert_int_equal(a->ntaken + b->ntaken, 102);
+        assert_int_equal(stat_get(&a->stats.revoke_timeouts), 0);
+        leave(a);
+        leave(b);
+}
+
+static void cooperative_revokes_are_drained_and_committed_before_they_go(void **state)
+{
+        revoked_partitions_are_drained_and_committed_before_they_go(state, ASSIGN_COOPERATIVE);
+}
+
+static void eager_revokes_are_drained_and_committed_before_they_go(void **state)
+{
+        revoked_partitions_are_drained_and_committed_before_they_go(state, ASSIGN_RANGE);
+}
+
+static void answers_after_the_revoke_deadline_are_late_and_commit_nothing(void **state)
+{
+        struct mock_kafka *k = *state;
+
+        put_records(k, 0, 50);
+        put_records(k, 1, 50);
+        struct member *a = join(k, ASSIGN_COOPERATIVE, 100);
+        a->hold = true;
+        WAIT(a->ntaken == 100, a, NULL);
+        struct member *b = join(k, ASSIGN_COOPERATIVE, 100);
+        b->hold = true;
+        WAIT(stat_get(&b->stats.partitions) == 1 && b->ntaken == 50, a, b);
+        assert_int_equal(stat_get(&a->stats.revoke_timeouts), 1);
+        settle_all(a);
+        assert_int_equal(stat_get(&a->stats.late_answers), 50);
+        int32_t moved = b->held[0].partition;
+        WAIT(committed(k, 1 - moved) == 50, a, b);
+        for (int i = 0; i < 20; i++) {
+                loop_turn(a->loop, 10);
+                loop_turn(b->loop, 10);
+        }
+        assert_int_equal(committed(k, moved), -1);
+        settle_all(b);
+        WAIT(committed(k, moved) == 50, a, b);
+        leave(a);
+        leave(b);
+}
+
+static void a_broker_that_is_away_is_named_and_waited_for(void **state)
+{
+        struct mock_kafka *k = *state;
+
+        rd_kafka_mock_broker_set_down(k->cluster, 1);
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(consume_trouble(m->consume) != NULL, m, NULL);
+        assert_non_null(strstr(consume_trouble(m->consume), "127.0.0.1"));
+        rd_kafka_mock_broker_set_up(k->cluster, 1);
+        put_records(k, 0, 3);
+        WAIT(m->ntaken == 3, m, NULL);
+        assert_null(consume_trouble(m->consume));
+        leave(m);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, clean_up)
+        const struct CMUnitTest tests[] = {
+                TEST(without_a_commit_it_starts_at_the_beginning_and_goes_on_where_it_committed),
+                TEST(only_the_contiguous_settled_part_is_committed),
+                TEST(a_stop_commits_what_is_settled),
+                TEST(pause_and_resume_leave_no_gap_and_no_double),
+                TEST(cooperative_revokes_are_drained_and_committed_before_they_go),
+                TEST(eager_revokes_are_drained_and_committed_before_they_go),
+                TEST(answers_after_the_revoke_deadline_are_late_and_commit_nothing),
+                TEST(a_broker_that_is_away_is_named_and_waited_for),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
