@@ -96,11 +96,10 @@ static size_t serve_reports(struct kafka_client *c, rd_kafka_event_t *event)
 
 static void serve_error(struct kafka_client *c, rd_kafka_event_t *event)
 {
-        rd_kafka_resp_err_t code = rd_kafka_event_error(event);
         char why[512];
 
-        if (code != RD_KAFKA_RESP_ERR__FATAL) {
-                c->owner.error(c, code, rd_kafka_event_error_string(event));
+        if (!rd_kafka_event_error_is_fatal(event)) {
+                c->owner.error(c, rd_kafka_event_error(event), rd_kafka_event_error_string(event));
                 return;
         }
         rd_kafka_fatal_error(c->rk, why, sizeof(why));

@@ -48,6 +48,12 @@ static void on_room(void *arg)
         assert_false(s->in_submit);
         assert_true(sink_has_room(s->sink));
         s->rooms++;
+        while (s->refill > 0 && sink_has_room(s->sink)) {
+                struct batch *b = submitter_batch(s, 10, 100);
+
+                s->refill--;
+                submitter_submit(s, &b);
+        }
 }
 
 struct sink_owner submitter_owner(struct submitter *s)

@@ -23,6 +23,7 @@ struct submitter {
         char reason[512];
         unsigned batches_back, rooms;
         size_t most_batches;            /* inside at one time */
+        unsigned refill;                /* batches of 10 that room() submits as long as it can */
         bool in_submit;
 };
 
