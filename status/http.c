@@ -126,10 +126,22 @@ static void arm(struct http *h)
                 timer_disarm(h->loop, &h->timer);
 }
 
+static unsigned connections(const struct http *h)
+{
+        return MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+}
+
+/* At its limit libmicrohttpd stops listening, and begins again only at the start of a run: without one more
+ * after a connection has gone, the next client would wait until another client stirs. */
 static void run(struct http *h)
 {
-        /* It fails for want of memory alone; then the connection is lost and the next run tries again. */
-        (void)MHD_run(h->daemon);
+        unsigned before;
+
+        do {
+                before = connections(h);
+                /* It fails for want of memory alone; then a connection is lost and the next run tries again. */
+                (void)MHD_run(h->daemon);
+        } while (connections(h) < before);
         arm(h);
 }
 
