@@ -49,15 +49,31 @@ static void put_default(const struct opt *row, struct buf *out)
                 buf_printf(out, ", default %s%s%s", bare ? "" : "\"", row->def, bare ? "" : "\"");
 }
 
+struct help {
+        struct buf *out;
+        size_t depth; /* of the row before */
+};
+
+static size_t depth_of(const char *path)
+{
+        size_t dots = 0;
+
+        for (; *path; path++)
+                dots += *path == '.';
+        return dots;
+}
+
 /* kafka.linger    duration, 0 ms to 1 h, default "5 ms", --linger
  *         How long ... */
 static void put_row(const struct opt *row, const char *path, void *arg)
 {
-        struct buf *out = arg;
+        struct help *help = arg;
+        struct buf *out = help->out;
         struct buf range;
 
-        if (row->type == OPT_TABLE || row->type == OPT_TABLES)
+        if (row->type == OPT_TABLE || row->type == OPT_TABLES || depth_of(path) < help->depth)
                 buf_putc(out, '\n');
+        help->depth = depth_of(path);
         buf_printf(out, "%-30s  ", path);
         put_type(row, out);
         buf_init(&range, 0);
@@ -75,7 +91,9 @@ static void put_row(const struct opt *row, const char *path, void *arg)
 
 void opt_help(const struct opt_table *table, struct buf *out)
 {
-        opt_walk(table, put_row, out);
+        struct help help = { .out = out };
+
+        opt_walk(table, put_row, &help);
 }
 
 static void put_flag(const struct opt *row, const char *path, void *arg)

@@ -503,6 +503,7 @@ static void the_help_has_every_row_and_all_of_it(void **state)
                             "        Who writes.\n"
                             "inputs.*.follow                 true | false\n"
                             "        Or not.\n"
+                            "\n"
                             "fields                          list of strings, default \"trace_id, traceId\", --field\n"
                             "        Names.\n");
         buf_reset(&out);
