@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Kafka sink on a mock cluster.  ctest-label: component */
+/* The Kafka sink on a mock cluster.  ctest-label: component threads */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include "tests/fake/mock_kafka.h"
 #include "tests/fake/submitter.h"
 
-enum { PRODUCE = 0, INIT_PRODUCER_ID = 22 };    /* numbers of requests in the Kafka protocol */
+enum { PRODUCE = 0, INIT_PRODUCER_ID = 22 }; /* numbers of requests in the Kafka protocol */
 
 struct world {
         struct mock_kafka *kafka;
@@ -28,7 +28,13 @@ static const struct sink_limits wide = { .max_batches = 1000, .max_bytes = 64 <<
 static void open_sink(struct world *w, const char *topic)
 {
         char *brokers = xstrdup(w->kafka->bootstrap), *name = xstrdup(topic);
-        const struct kafka_config c = { .brokers = brokers, .topic = name, .linger_ms = 1 };
+        char *properties[] = { "topic.metadata.propagation.max.ms=200" };
+        const struct kafka_config c = {
+                .brokers = brokers,
+                .topic = name,
+                .linger_ms = 1,
+                .librdkafka = { properties, 1 },
+        };
         const struct sink_owner owner = submitter_owner(w->s);
         struct err e = { 0 };
 
@@ -177,13 +183,15 @@ static void refusal_of_a_request_is_no_verdict_on_its_records(void **state)
 {
         struct world *w = *state;
 
-        rd_kafka_mock_push_request_errors(w->kafka->cluster, PRODUCE, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+        rd_kafka_mock_push_request_errors(w->kafka->cluster, PRODUCE, 1,
+                                          RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
         submitter_send(w->s, 20, 10);
         submitter_wait_all(w->s);
         assert_int_equal(w->s->count[VERDICT_DONE], 20);
         assert_int_equal(assert_all_in(w, "logs", 20), 20);
         assert_true(stat_of(w, "kafka_delivery_errors_total") > 0);
-        assert_int_equal(stat_of(w, "kafka_delivery_errors_total"), stat_of(w, "kafka_records_retried_total"));
+        assert_int_equal(stat_of(w, "kafka_delivery_errors_total"),
+                         stat_of(w, "kafka_records_retried_total"));
 }
 
 static void record_refused_alone_is_rejected_with_the_reason(void **state)
@@ -262,7 +270,8 @@ static void lost_answer_stores_nothing_twice(void **state)
         submitter_send(w->s, 10, 10);
         submitter_wait_all(w->s);
         rd_kafka_mock_push_request_errors(w->kafka->cluster, PRODUCE, 3, RD_KAFKA_RESP_ERR__TRANSPORT,
-                                          RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
+                                          RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+                                          RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
         submitter_send(w->s, 100, 10);
         submitter_wait_all(w->s);
         assert_int_equal(w->s->count[VERDICT_DONE], 110);
@@ -311,7 +320,8 @@ static void refused_credentials_are_waited_out(void **state)
 {
         struct world *w = *state;
 
-        rd_kafka_mock_push_request_errors(w->kafka->cluster, PRODUCE, 1, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+        rd_kafka_mock_push_request_errors(w->kafka->cluster, PRODUCE, 1,
+                                          RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
         submitter_send(w->s, 10, 10);
         submitter_wait_trouble(w->s, "topic logs takes no records: Broker: Topic authorization failed");
         submitter_wait_all(w->s);
@@ -325,7 +335,8 @@ static void fatal_error_makes_a_new_producer_take_over(void **state)
 
         submitter_send(w->s, 10, 10);
         submitter_wait_all(w->s);
-        rd_kafka_mock_push_request_errors(w->kafka->cluster, PRODUCE, 1, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+        rd_kafka_mock_push_request_errors(w->kafka->cluster, PRODUCE, 1,
+                                          RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
         for (int i = 0; i < 20; i++)
                 submitter_send(w->s, 50, 10);
         submitter_wait_all(w->s);
@@ -334,6 +345,46 @@ static void fatal_error_makes_a_new_producer_take_over(void **state)
         assert_int_equal(stat_of(w, "kafka_producer_restarts_total"), 1);
         assert_true(stat_of(w, "kafka_records_retried_total") > 0);
         assert_null(sink_trouble(w->s->sink));
+}
+
+/* Nothing is inside that could be sent again, so only the sink itself can notice. */
+static void producer_that_dies_before_its_first_record_is_replaced(void **state)
+{
+        struct world *w = *state;
+
+        sink_free(w->s->sink);
+        rd_kafka_mock_push_request_errors(w->kafka->cluster, INIT_PRODUCER_ID, 1,
+                                          RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+        open_sink(w, "logs");
+        submitter_wait_trouble(w->s, "Cluster authorization failed");
+        for (int i = 0; stat_of(w, "kafka_producer_restarts_total") == 0 && i < 1000; i++)
+                submitter_turns(w->s, 10);
+        assert_int_equal(stat_of(w, "kafka_producer_restarts_total"), 1);
+        submitter_send(w->s, 10, 10);
+        submitter_wait_all(w->s);
+        assert_int_equal(w->s->count[VERDICT_DONE], 10);
+        assert_null(sink_trouble(w->s->sink));
+}
+
+/* While the old producer dies, and until the new one is there. */
+static void record_submitted_without_a_producer_waits_in_order(void **state)
+{
+        struct world *w = *state;
+        struct mock_records got;
+
+        sink_free(w->s->sink);
+        rd_kafka_mock_push_request_errors(w->kafka->cluster, INIT_PRODUCER_ID, 1,
+                                          RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+        open_sink(w, "logs");
+        submitter_wait_trouble(w->s, "Cluster authorization failed");
+        for (int i = 0; i < 20; i++)
+                submitter_send(w->s, 10, 10);
+        submitter_wait_all(w->s);
+        got = mock_kafka_wait(w->kafka, "logs", 200);
+        assert_int_equal(got.n, 200);
+        for (size_t i = 0; i < got.n; i++)
+                assert_int_equal(strtoul(mock_record_header(&got.v[i], "n"), NULL, 10), i);
+        mock_records_free(&got);
 }
 
 /* --- the end -------------------------------------------------------------------------------- */
@@ -387,6 +438,8 @@ int main(void)
                 TEST(record_for_a_missing_topic_does_not_hold_its_batch),
                 TEST(refused_credentials_are_waited_out),
                 TEST(fatal_error_makes_a_new_producer_take_over),
+                TEST(producer_that_dies_before_its_first_record_is_replaced),
+                TEST(record_submitted_without_a_producer_waits_in_order),
                 TEST(close_hands_back_what_a_dead_broker_never_took),
                 TEST(close_hands_back_what_is_on_the_wire),
         };
