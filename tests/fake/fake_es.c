@@ -150,15 +150,20 @@ static const struct fake_es_doc_rule *doc_rule_for(struct fake_es *f, const char
         return NULL;
 }
 
+static bool request_fits(const struct fake_es_request_rule *rule, const struct request *q)
+{
+        const char *path = rule->path ? rule->path : "/_bulk";
+
+        return strncmp(q->path, path, strlen(path)) == 0 && q->body.len >= rule->min_bytes &&
+               contains(q->body.data, q->body.len, rule->contains);
+}
+
 static struct fake_es_request_rule request_rule_for(struct fake_es *f, const struct request *q)
 {
         for (size_t i = 0; i < f->nrequest_rules; i++) {
                 struct request_rule *r = &f->request_rules[i];
-                const char *path = r->rule.path ? r->rule.path : "/_bulk";
 
-                if (strncmp(q->path, path, strlen(path)) == 0 &&
-                    contains(q->body.data, q->body.len, r->rule.contains) &&
-                    rule_hits(&r->seen, &r->hit, r->rule.skip, r->rule.times))
+                if (request_fits(&r->rule, q) && rule_hits(&r->seen, &r->hit, r->rule.skip, r->rule.times))
                         return r->rule;
         }
         return (struct fake_es_request_rule){ 0 };
@@ -400,6 +405,8 @@ static bool write_answer(int fd, const struct request *q, unsigned status, const
         buf_printf(&out, "content-length: %zu\r\n", cut && rule->cut_clean ? n : body->len);
         if (rule->retry_after_s)
                 buf_printf(&out, "Retry-After: %u\r\n", rule->retry_after_s);
+        if (rule->location)
+                buf_printf(&out, "Location: %s\r\n", rule->location);
         buf_puts(&out, "\r\n");
         if (strcmp(q->method, "HEAD") != 0)
                 buf_put(&out, body->data, n);

@@ -42,6 +42,7 @@ void fake_es_doc_rule(struct fake_es *f, const struct fake_es_doc_rule *rule);
 struct fake_es_request_rule {
         const char *contains;           /* in the body, uncompressed; NULL: any */
         const char *path;               /* beginning of it; NULL: "/_bulk" */
+        size_t min_bytes;               /* uncompressed body; 0: any */
         unsigned skip, times;           /* as above */
 
         unsigned delay_ms;              /* before the answer */
@@ -54,7 +55,8 @@ struct fake_es_request_rule {
         const char *body;               /* with status; NULL: an error object with type and reason */
         const char *type, *reason;
         const char *content_type;       /* NULL: application/json */
-        unsigned retry_after_s;         /* a header of that name */
+        unsigned retry_after_s;         /* headers of that name */
+        const char *location;
 };
 void fake_es_request_rule(struct fake_es *f, const struct fake_es_request_rule *rule);
 

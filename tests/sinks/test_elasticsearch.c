@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "tests/fake/fake_es.h"
@@ -419,6 +420,34 @@ static void a_document_with_5xx_is_rejected_the_tenth_time_when_others_pass(void
         assert_true(documents(t, "outcome=\"again\"") >= 9);
 }
 
+/* Ten documents, of which one a round passes, in front of one that never does: its place in the
+ * bulk changes ten times, its strikes go with it. */
+static void strikes_stay_with_their_document(void **state)
+{
+        static const char *const marks[] = { "d0x", "d1x", "d2x", "d3x", "d4x",
+                                             "d5x", "d6x", "d7x", "d8x", "d9x" };
+        struct bench *t = *state;
+        struct batch *b = batch_new(0);
+
+        start(t);
+        for (unsigned i = 0; i < 10; i++) {
+                char value[32];
+                snprintf(value, sizeof value, "{\"m\":\"%s\"}", marks[i]);
+                add_record(t, b, marks[i], NULL, value);
+                if (i > 0)
+                        fake_es_doc_rule(t->es, &(struct fake_es_doc_rule){ .contains = marks[i],
+                                                                            .times = i,
+                                                                            .status = 429,
+                                                                            .type = "busy" });
+        }
+        add_record(t, b, "bad", NULL, "[]");
+        sink_submit(t->sink, &b);
+        turn_until_back(t, 11);
+        assert_int_equal(t->back[10].verdict, VERDICT_REJECT);
+        assert_int_equal(fake_es_counts(t->es).bulks, 10);
+        assert_int_equal(fake_es_counts(t->es).actions, 11 + 10 + 9 + 8 + 7 + 6 + 5 + 4 + 3 + 2);
+}
+
 static void a_document_with_5xx_waits_as_long_as_nothing_passes(void **state)
 {
         struct bench *t = *state;
@@ -530,11 +559,41 @@ static void a_redirect_is_not_followed(void **state)
         struct bench *t = *state;
 
         start(t);
-        fake_es_request_rule(t->es, &(struct fake_es_request_rule){ .status = 302, .body = "moved" });
+        fake_es_request_rule(t->es, &(struct fake_es_request_rule){
+                                            .status = 307, .body = "moved", .location = "/elsewhere" });
         submit_numbered(t, 1);
-        turn_until_trouble(t, "answers 302; redirects are not followed");
+        turn_until_trouble(t, "answers 307; redirects are not followed");
+        struct fake_es_counts counts = fake_es_counts(t->es);
+        assert_int_equal(counts.requests, counts.bulks);
         fake_es_clear_rules(t->es);
         turn_until_back(t, 1);
+}
+
+static void a_large_bulk_whose_connection_breaks_again_and_again_is_halved(void **state)
+{
+        struct bench *t = *state;
+
+        start(t);
+        fake_es_request_rule(t->es, &(struct fake_es_request_rule){ .min_bytes = 3000, .hang_up = true });
+        submit_numbered(t, 100);
+        turn_until_back(t, 100);
+        assert_each_once(t, 100, VERDICT_DONE);
+        assert_in_range(fake_es_counts(t->es).largest_actions, 10, 50);
+}
+
+static void plain_text_where_tls_should_be_is_told(void **state)
+{
+        struct bench *t = *state;
+        char url[64];
+
+        snprintf(url, sizeof url, "https%s", fake_es_url(t->es) + 4);
+        t->urls[0] = url;
+        start(t);
+        submit_numbered(t, 1);
+        turn_until_trouble(t, "SSL");
+        sink_close(t->sink);
+        assert_each_once(t, 1, VERDICT_RETRY);
+        assert_non_null(strstr(t->back[0].reason, "SSL"));
 }
 
 /* A fault that passes: afterwards all stand there once, and none was accused. */
@@ -673,6 +732,60 @@ static void retry_after_is_honoured(void **state)
         assert_in_range(loop_now_ms(t->loop) - since_ms, 900, 10000);
 }
 
+static void retry_after_of_an_answer_with_items_is_honoured_too(void **state)
+{
+        struct bench *t = *state;
+
+        start(t);
+        fake_es_request_rule(t->es,
+                             &(struct fake_es_request_rule){
+                                     .times = 1,
+                                     .status = 200,
+                                     .retry_after_s = 1,
+                                     .body = "{\"errors\":true,\"items\":[{\"create\":{\"status\":429}}]}" });
+        submit_numbered(t, 1);
+        turn_until_trouble(t, "429");
+        int64_t since_ms = loop_now_ms(t->loop);
+        turn_until_back(t, 1);
+        assert_in_range(loop_now_ms(t->loop) - since_ms, 900, 10000);
+}
+
+static void what_somebody_must_mend_is_said_before_what_mends_itself(void **state)
+{
+        struct bench *t = *state;
+        struct batch *b = batch_new(0);
+
+        t->config.retry_base_ms = t->config.retry_max_ms = 3600000;
+        start(t);
+        fake_es_doc_rule(
+                t->es, &(struct fake_es_doc_rule){ .contains = "{\"n\":0,", .status = 429, .type = "busy" });
+        fake_es_doc_rule(t->es, &(struct fake_es_doc_rule){
+                                        .contains = "locked", .status = 403, .type = "security_exception" });
+        submit_numbered(t, 1);
+        turn_until_trouble(t, "429 busy");
+        add_record(t, b, "x", NULL, "{\"locked\":1}");
+        sink_submit(t->sink, &b);
+        turn_until_trouble(t, "403 security_exception");
+}
+
+static void a_failed_node_gets_no_requests_while_it_rests(void **state)
+{
+        struct bench *t = *state;
+
+        random_seed(1); /* its rest is one of the longer ones */
+        t->second = fake_es_new();
+        t->urls[1] = (char *)fake_es_url(t->second);
+        t->config.urls.n = 2;
+        t->config.retry_base_ms = t->config.retry_max_ms = 60000;
+        start_with(t, 64, 64 << 20);
+        fake_es_request_rule(t->es, &(struct fake_es_request_rule){ .status = 502, .body = "" });
+        for (int i = 0; i < 20; i++)
+                submit_numbered(t, 1);
+        turn_until_back(t, 19);
+        assert_int_equal(fake_es_counts(t->es).bulks, 1);
+        assert_int_equal(fake_es_docs(t->second, NULL), 19);
+}
+
 static void a_node_that_never_answers_is_given_up_for_another(void **state)
 {
         struct bench *t = *state;
@@ -808,12 +921,15 @@ int main(void)
                 T(a_blocked_index_waits_and_does_not_hold_up_another),
                 T(a_security_item_and_a_missing_pipeline_wait_for_the_operator),
                 T(a_document_with_5xx_is_rejected_the_tenth_time_when_others_pass),
+                T(strikes_stay_with_their_document),
                 T(a_document_with_5xx_waits_as_long_as_nothing_passes),
                 T(too_large_a_bulk_is_halved_and_only_too_large_a_document_rejected),
                 T(a_400_for_the_whole_bulk_finds_its_culprit),
                 T(a_400_that_is_not_elasticsearchs_accuses_no_document),
                 T(refused_credentials_wait_and_say_what_to_do),
                 T(a_redirect_is_not_followed),
+                T(a_large_bulk_whose_connection_breaks_again_and_again_is_halved),
+                T(plain_text_where_tls_should_be_is_told),
                 T(a_closed_connection_is_survived),
                 T(a_lost_answer_makes_duplicates_that_are_no_error),
                 T(an_answer_cut_in_the_middle_is_survived),
@@ -826,6 +942,9 @@ int main(void)
                 T(errors_false_settles_all_whatever_the_items_hold),
                 T(the_failure_store_is_an_outcome_of_its_own),
                 T(retry_after_is_honoured),
+                T(retry_after_of_an_answer_with_items_is_honoured_too),
+                T(what_somebody_must_mend_is_said_before_what_mends_itself),
+                T(a_failed_node_gets_no_requests_while_it_rests),
                 T(a_node_that_never_answers_is_given_up_for_another),
                 T(a_cluster_that_is_down_is_waited_for),
                 T(room_is_told_after_there_was_none),

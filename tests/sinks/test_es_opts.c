@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "sinks/elasticsearch.h"
+
+/* The errors of the settings given, one a line; "" when there are none. Fills c. */
+static const char *load(const char *const *sets, size_t n, struct es_config *c, struct opt_errors *errors)
+{
+        struct opt_source source = { .sets = sets, .nsets = n };
+
+        *errors = (struct opt_errors){ 0 };
+        int r = opt_load(&es_opts, &source, c, errors);
+        assert_int_equal(r<0, errors->count> 0);
+        return buf_cstr(&errors->text);
+}
+
+static void defaults_are_a_whole_configuration(void **state)
+{
+        struct opt_errors errors;
+        struct es_config c;
+        (void)state;
+
+        assert_string_equal(load(NULL, 0, &c, &errors), "");
+        assert_int_equal(c.urls.n, 1);
+        assert_string_equal(c.urls.v[0], "http://127.0.0.1:9200");
+        assert_string_equal(c.index, ES_DEFAULT_INDEX);
+        assert_string_equal(c.compression, "gzip");
+        assert_int_equal(c.compression_level, 1);
+        assert_true(c.verify);
+        assert_null(c.username);
+        assert_int_equal(c.request_timeout_ms, 60000);
+        opt_free(&es_opts, &c);
+        buf_fini(&errors.text);
+}
+
+static void assert_complains(const char *const *sets, size_t n, const char *part)
+{
+        struct opt_errors errors;
+        struct es_config c;
+        const char *text = load(sets, n, &c, &errors);
+
+        if (!strstr(text, part))
+                fail_msg("\"%s\" is not in: %s", part, text);
+        buf_fini(&errors.text);
+}
+
+static void what_does_not_fit_together_is_told(void **state)
+{
+        (void)state;
+        assert_complains((const char *[]){ "urls=[\"es1:9200\"]" }, 1,
+                         "\"es1:9200\" must begin with http://");
+        assert_complains((const char *[]){ "urls=[\"http://u:secret@es1\"]" }, 1,
+                         "\"es1\" must not hold credentials");
+        assert_complains((const char *[]){ "compression=\"zip\"" }, 1, "neither gzip nor none");
+        assert_complains((const char *[]){ "username=\"a\"" }, 1, "one without the other");
+        assert_complains((const char *[]){ "api_key=\"a\"", "username=\"a\"", "password=\"b\"" }, 3,
+                         "api_key: excludes");
+        assert_complains((const char *[]){ "retry_base=\"5 s\"", "retry_max=\"1 s\"" }, 2,
+                         "must not be less");
+        assert_complains((const char *[]){ "workers=0" }, 1, "workers");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(defaults_are_a_whole_configuration),
+                cmocka_unit_test(what_does_not_fit_together_is_told),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
