@@ -360,7 +360,9 @@ class Case:
             stack("up")
 
     def teardown(self, passed):
-        """Ends what runs; the folder stays when the test has failed."""
+        """Ends what runs; the folder stays when the test has failed, with the last facts of each program."""
+        if not passed:
+            self.keep_facts()
         for program in self.programs + self.writers:
             if program.process:
                 program.process.kill()
@@ -373,6 +375,15 @@ class Case:
                 index.delete()
         if passed:
             shutil.rmtree(self.dir)
+
+    def keep_facts(self):
+        for program in self.programs:
+            for page in ("status", "metrics", "readyz"):
+                try:
+                    text = program.get(f"/{page}")[1] if program.process else "not running"
+                except OSError as error:
+                    text = str(error)
+                (self.dir / f"{program.name}.{page}").write_text(text)
 
     # Names are unique to the test and the run; suffix tells several of one test apart.
 
