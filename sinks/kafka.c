@@ -25,48 +25,51 @@
 #include "sinks/kafka_conf.h"
 
 enum { RETRY_BASE_MS = 100, RETRY_MAX_MS = 5000 };
-enum { BURIAL_CHECK_MS = 20 };          /* how often to look whether a dead handle is gone */
-enum { CLOSE_WAIT_MS = 1000 };          /* for the reports of what close purges */
+enum { BURIAL_CHECK_MS = 20 }; /* how often to look whether a dead handle is gone */
+enum { CLOSE_WAIT_MS = 1000 }; /* for the reports of what close purges */
 
 #define KAFKA_STATS(X)                                                                                       \
-        X(COUNTER, delivered, "kafka_records_delivered_total", NULL, "Records that the brokers acknowledged.") \
-        X(COUNTER, errors, "kafka_delivery_errors_total", NULL,                                                \
-          "Delivery reports with an error; the records were sent again or refused for good.")                  \
-        X(COUNTER, retried, "kafka_records_retried_total", NULL,                                               \
-          "Records handed to the client library again after a delivery error.")                                \
-        X(COUNTER, restarts, "kafka_producer_restarts_total", NULL,                                            \
-          "Producers started anew after a fatal error.")                                                       \
-        X(GAUGE, queued, "kafka_queue_records", NULL, "Records waiting for their acknowledgement.")            \
-        X(HISTOGRAM, seconds, "kafka_delivery_seconds", NULL,                                                  \
+        X(COUNTER, delivered, "kafka_records_delivered_total", NULL,                                         \
+          "Records that the brokers acknowledged.")                                                          \
+        X(COUNTER, errors, "kafka_delivery_errors_total", NULL,                                              \
+          "Delivery reports with an error; the records were sent again or refused for good.")                \
+        X(COUNTER, retried, "kafka_records_retried_total", NULL,                                             \
+          "Records handed to the client library again after a delivery error.")                              \
+        X(COUNTER, restarts, "kafka_producer_restarts_total", NULL,                                          \
+          "Producers started anew after a fatal error.")                                                     \
+        X(GAUGE, queued, "kafka_queue_records", NULL, "Records waiting for their acknowledgement.")          \
+        X(HISTOGRAM, seconds, "kafka_delivery_seconds", NULL,                                                \
           "Time from the hand-over of a batch of records to its last acknowledgement.")
 
-struct kafka_stats { KAFKA_STATS(STAT_MEMBER) };
+struct kafka_stats {
+        KAFKA_STATS(STAT_MEMBER)
+};
 #define ROW(...) STAT_ROW(struct kafka_stats, __VA_ARGS__)
 static const struct stat_row stat_rows[] = { KAFKA_STATS(ROW) };
 
 /* One for each batch inside: its sink_data. */
 struct flight {
-        struct batch *b;                /* owned while inside */
-        struct flight *prev, *next;     /* all flights, oldest first */
-        size_t in_client;               /* records whose report is due; the others without verdict are held */
+        struct batch *b;            /* owned while inside */
+        struct flight *prev, *next; /* all flights, oldest first */
+        size_t in_client;           /* records whose report is due; the others without verdict are held */
         int64_t since_ns;
 };
 
 struct kafka {
         struct sink sink;
-        char *topic;                    /* owned */
-        rd_kafka_conf_t *conf;          /* owned; every producer gets a copy */
-        rd_kafka_conf_t *conf_alone;    /* owned; one record a request */
+        char *topic;                 /* owned */
+        rd_kafka_conf_t *conf;       /* owned; every producer gets a copy */
+        rd_kafka_conf_t *conf_alone; /* owned; one record a request */
         struct kafka_client many, alone;
-        bool started;                   /* many was up before: a start is a restart */
+        bool started; /* many was up before: a start is a restart */
 
         struct flight *first, *last;
-        size_t held, held_own;          /* records held, and those of them for the sink's own topic */
-        struct timer retry;             /* armed while something is held, or many is not up */
-        struct timer settle;            /* ends flights that were settled inside submit */
+        size_t held, held_own; /* records held, and those of them for the sink's own topic */
+        struct timer retry;    /* armed while something is held, or many is not up */
+        struct timer settle;   /* ends flights that were settled inside submit */
         struct backoff backoff;
 
-        char trouble[512];              /* "" or the sentence */
+        char trouble[512]; /* "" or the sentence */
         bool closing;
         struct kafka_stats stats;
 };
@@ -94,7 +97,8 @@ static void on_error(struct kafka_client *c, rd_kafka_resp_err_t err, const char
                         snprintf(k->trouble, sizeof(k->trouble), "kafka: %s", text);
                 break;
         case RD_KAFKA_RESP_ERR__FATAL:
-                snprintf(k->trouble, sizeof(k->trouble), "kafka: the producer is started anew after: %s", text);
+                snprintf(k->trouble, sizeof(k->trouble), "kafka: the producer is started anew after: %s",
+                         text);
                 retry_soon(k);
                 break;
         default:
@@ -122,7 +126,7 @@ static void record_trouble(struct kafka *k, const struct record *r, rd_kafka_res
         case RD_KAFKA_RESP_ERR__FATAL:
         case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
         case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
-                break;          /* consequences: on_error knows of what */
+                break; /* consequences: on_error knows of what */
         default:
                 snprintf(k->trouble, sizeof(k->trouble), "topic %.*s takes no records: %s", len, topic,
                          rd_kafka_err2str(err));
@@ -272,7 +276,8 @@ static void produce(struct kafka *k, struct kafka_client *c, struct record *r)
 /* The producer for suspects is made when the first one turns up. */
 static struct kafka_client *suspects_client(struct kafka *k)
 {
-        if (kafka_client_is_down(&k->alone) && kafka_client_start(&k->alone, k->conf_alone, k->topic, NULL) < 0)
+        if (kafka_client_is_down(&k->alone) &&
+            kafka_client_start(&k->alone, k->conf_alone, k->topic, NULL) < 0)
                 snprintf(k->trouble, sizeof(k->trouble), "kafka: a second producer could not be started");
         return &k->alone;
 }
@@ -443,7 +448,9 @@ static const struct sink_ops kafka_ops = {
 
 /* --- making one ----------------------------------------------------------------------------- */
 
-struct property { const char *name, *value; };
+struct property {
+        const char *name, *value;
+};
 
 static int set_all(rd_kafka_conf_t *conf, const struct property *p, size_t n, struct err *e)
 {
@@ -499,8 +506,9 @@ static int make_confs(struct kafka *k, const struct kafka_config *c, struct err 
         };
         int r;
 
-        if ((r = kafka_conf_new(c->brokers, NULL, &k->conf, e)) < 0 || (r = set_defaults(k->conf, c, e)) < 0 ||
-            (r = kafka_conf_apply(k->conf, &c->librdkafka, e)) < 0 || (r = set_promises(k->conf, e)) < 0)
+        if ((r = kafka_conf_new(c->brokers, NULL, &k->conf, e)) < 0 ||
+            (r = set_defaults(k->conf, c, e)) < 0 || (r = kafka_conf_apply(k->conf, &c->librdkafka, e)) < 0 ||
+            (r = set_promises(k->conf, e)) < 0)
                 return r;
         k->conf_alone = rd_kafka_conf_dup(k->conf);
         return set_all(k->conf_alone, alone, ARRAY_LEN(alone), e);
@@ -550,8 +558,8 @@ static const struct opt opts[] = {
           .flag_arg = "HOST:PORT,...", .help = "Kafka brokers to start from" },
         { "topic", OPT_STRING, offsetof(struct kafka_config, topic), .flag = "topic", .flag_arg = "NAME",
           .help = "topic that records go to" },
-        { "linger", OPT_DURATION, offsetof(struct kafka_config, linger_ms), .def = "1 ms", .min = 0, .max = 60000,
-          .help = "how long a record waits for others to be sent with it" },
+        { "linger", OPT_DURATION, offsetof(struct kafka_config, linger_ms), .def = "1 ms", .min = 0,
+          .max = 60000, .help = "how long a record waits for others to be sent with it" },
         { "compression", OPT_STRING, offsetof(struct kafka_config, compression), .def = "lz4",
           .help = "none, gzip, snappy, lz4 or zstd" },
         { "librdkafka", OPT_LIST, offsetof(struct kafka_config, librdkafka),
@@ -572,4 +580,5 @@ static void check_opts(const void *conf, struct opt_errors *errors)
         rd_kafka_conf_destroy(scratch);
 }
 
-const struct opt_table kafka_producer_opts = { opts, ARRAY_LEN(opts), sizeof(struct kafka_config), check_opts };
+const struct opt_table kafka_producer_opts = { opts, ARRAY_LEN(opts), sizeof(struct kafka_config),
+                                               check_opts };

@@ -38,7 +38,8 @@ static void fail(struct kafka_client *c, const char *why)
         if (c->state != KAFKA_CLIENT_UP)
                 return;
         enter(c, KAFKA_CLIENT_PURGING, why);
-        rd_kafka_purge(c->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+        rd_kafka_purge(c->rk,
+                       RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
 }
 
 /* Everything that hangs on the handle, but the handle. */
@@ -64,7 +65,7 @@ static void bury(struct kafka_client *c)
 {
         detach(c);
         if (pthread_create(&c->undertaker, NULL, destroy, c->rk) != 0) {
-                destroy(c->rk);         /* no thread to be had: then the loop has to wait */
+                destroy(c->rk); /* no thread to be had: then the loop has to wait */
                 enter(c, KAFKA_CLIENT_DOWN, "destroyed");
         } else {
                 enter(c, KAFKA_CLIENT_BURYING, "no record inside");
@@ -141,7 +142,8 @@ static void on_ready(struct io *io, uint32_t events)
 
 /* --- begin ---------------------------------------------------------------------------------- */
 
-void kafka_client_init(struct kafka_client *c, const char *name, struct loop *l, const struct kafka_client_owner *owner)
+void kafka_client_init(struct kafka_client *c, const char *name, struct loop *l,
+                       const struct kafka_client_owner *owner)
 {
         *c = (struct kafka_client){ .name = name, .loop = l, .owner = *owner, .state = KAFKA_CLIENT_DOWN };
 }
@@ -224,11 +226,13 @@ rd_kafka_resp_err_t kafka_client_produce(struct kafka_client *c, struct record *
         } else {
                 vu[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = c->topic };
         }
-        vu[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { at(b, r->value), r->value.len } };
+        vu[n++] =
+                (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { at(b, r->value), r->value.len } };
         vu[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = 0 }; /* neither COPY nor FREE */
         vu[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = r };
         if (r->key.len > 0)
-                vu[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_KEY, .u.mem = { at(b, r->key), r->key.len } };
+                vu[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_KEY,
+                                           .u.mem = { at(b, r->key), r->key.len } };
         if ((headers = headers_of(r)) != NULL)
                 vu[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers };
 

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <fnmatch.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,8 +14,8 @@
 
 /* Properties that would break a promise, or that have a setting of their own. */
 static const struct refused {
-        const char *name;               /* a pattern of fnmatch(3) */
-        const char *allowed;            /* values that do no harm, "a|b"; NULL: none */
+        const char *name;    /* a pattern of fnmatch(3) */
+        const char *allowed; /* values that do no harm, "a|b"; NULL: none */
         const char *reason;
 } refused[] = {
         { "bootstrap.servers", NULL, "has a setting of its own: brokers" },
@@ -23,22 +23,30 @@ static const struct refused {
         { "group.id", NULL, "has a setting of its own: group" },
 
         { "acks", "all|-1", "a record counts as delivered only when all in-sync replicas have it" },
-        { "request.required.acks", "all|-1", "a record counts as delivered only when all in-sync replicas have it" },
+        { "request.required.acks", "all|-1",
+          "a record counts as delivered only when all in-sync replicas have it" },
         { "enable.idempotence", "true", "without it a retry stores records twice and out of order" },
         { "max.in.flight", "1|2|3|4|5", "above 5 a retry can store records twice and out of order" },
-        { "max.in.flight.requests.per.connection", "1|2|3|4|5", "above 5 a retry can store records twice and out of order" },
-        { "message.timeout.ms", NULL, "records are tried again until the broker has them, an outage may last for hours" },
-        { "delivery.timeout.ms", NULL, "records are tried again until the broker has them, an outage may last for hours" },
+        { "max.in.flight.requests.per.connection", "1|2|3|4|5",
+          "above 5 a retry can store records twice and out of order" },
+        { "message.timeout.ms", NULL,
+          "records are tried again until the broker has them, an outage may last for hours" },
+        { "delivery.timeout.ms", NULL,
+          "records are tried again until the broker has them, an outage may last for hours" },
         { "retries", NULL, "records are tried again until the broker has them" },
         { "message.send.max.retries", NULL, "records are tried again until the broker has them" },
         { "delivery.report.only.error", "false", "each record's acknowledgement moves the stored position" },
         { "enable.gapless.guarantee", "false", "one record that the broker refuses would stop all others" },
         { "transactional.id", NULL, "records are made unique by their id, not by transactions" },
 
-        { "enable.auto.commit", "false", "offsets are committed behind the destination's answer, never by time" },
-        { "auto.commit.enable", "false", "offsets are committed behind the destination's answer, never by time" },
-        { "enable.auto.offset.store", "false", "offsets are stored behind the destination's answer, never at delivery" },
-        { "auto.offset.reset", "error", "an offset out of range is counted with its range, never jumped over in silence" },
+        { "enable.auto.commit", "false",
+          "offsets are committed behind the destination's answer, never by time" },
+        { "auto.commit.enable", "false",
+          "offsets are committed behind the destination's answer, never by time" },
+        { "enable.auto.offset.store", "false",
+          "offsets are stored behind the destination's answer, never at delivery" },
+        { "auto.offset.reset", "error",
+          "an offset out of range is counted with its range, never jumped over in silence" },
 
         { "queue.buffering.max.ms", NULL, "is the old name of linger.ms" },
         { "queue.buffering.*", NULL, "what is held in memory is bounded by the setting memory" },
@@ -72,8 +80,8 @@ static int refuse(const char *name, const char *value, struct err *e)
                 if (one_of(value, r->allowed))
                         return 0;
                 return err_set(e, EINVAL, "librdkafka property %s cannot be set%s%s: %s", name,
-                               r->allowed != NULL ? " to anything but " : "", r->allowed != NULL ? r->allowed : "",
-                               r->reason);
+                               r->allowed != NULL ? " to anything but " : "",
+                               r->allowed != NULL ? r->allowed : "", r->reason);
         }
         return 0;
 }
@@ -130,14 +138,21 @@ int kafka_conf_check(const char *property, struct err *e)
 
 /* --- a whole conf --------------------------------------------------------------------------- */
 
+/* From the levels of syslog(3).  What librdkafka calls an error (3) it goes on trying to mend by itself. */
+static enum log_level level_of(int syslog_level)
+{
+        if (syslog_level <= 2)
+                return LOG_ERROR;
+        if (syslog_level <= 4)
+                return LOG_WARN;
+        return syslog_level <= 6 ? LOG_INFO : LOG_DEBUG;
+}
+
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
-        /* syslog(3) levels.  What librdkafka calls an error (3) it goes on trying to mend by itself. */
-        enum log_level ours = level <= 2 ? LOG_ERROR : level <= 4 ? LOG_WARN : level <= 6 ? LOG_INFO : LOG_DEBUG;
-
         (void)rk;
-        if (log_wants(ours))
-                log_at(ours, "kafka", "%s: %s", facility, text);
+        if (log_wants(level_of(level)))
+                log_at(level_of(level), "kafka", "%s: %s", facility, text);
 }
 
 void kafka_conf_log(rd_kafka_conf_t *conf)
@@ -156,13 +171,16 @@ int kafka_conf_apply(rd_kafka_conf_t *conf, const struct strlist *properties, st
         return 0;
 }
 
-int kafka_conf_new(const char *brokers, const struct strlist *properties, rd_kafka_conf_t **ret, struct err *e)
+int kafka_conf_new(const char *brokers, const struct strlist *properties, rd_kafka_conf_t **ret,
+                   struct err *e)
 {
-        static const struct { const char *name, *value; } defaults[] = {
+        static const struct {
+                const char *name, *value;
+        } defaults[] = {
                 { "client.id", "sluice" },
                 { "socket.keepalive.enable", "true" },
-                { "log.connection.close", "false" },            /* brokers close idle connections every 10 minutes */
-                { "reconnect.backoff.max.ms", "1000" },         /* an outage that ended is noticed at once */
+                { "log.connection.close", "false" },    /* brokers close idle connections every 10 minutes */
+                { "reconnect.backoff.max.ms", "1000" }, /* an outage that ended is noticed at once */
                 { "topic.metadata.refresh.interval.ms", "60000" },
         };
         rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -200,6 +218,6 @@ void kafka_sentence(const char *text, char *ret, size_t size)
                 why = failed + strlen(" failed: ");
         if ((end = strstr(why, " (after ")) == NULL)
                 end = why + strlen(why);
-        snprintf(ret, size, "kafka broker %.*s cannot be reached: %.*s",
-                 (int)strcspn(name, "/ "), name, (int)(end - why), why);
+        snprintf(ret, size, "kafka broker %.*s cannot be reached: %.*s", (int)strcspn(name, "/ "), name,
+                 (int)(end - why), why);
 }

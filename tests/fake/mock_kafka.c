@@ -83,7 +83,8 @@ static void copy_headers(struct mock_record *r, const rd_kafka_message_t *m)
 
 static void add(struct mock_records *to, const rd_kafka_message_t *m)
 {
-        to->v = xrealloc(to->v, (to->n + 1) * sizeof *to->v);
+        if ((to->n & (to->n - 1)) == 0) /* full at each power of two */
+                to->v = xrealloc(to->v, (to->n > 0 ? to->n * 2 : 1) * sizeof *to->v);
         struct mock_record *r = &to->v[to->n++];
         *r = (struct mock_record){
                 .partition = m->partition,

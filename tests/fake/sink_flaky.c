@@ -9,16 +9,16 @@ enum { MAX_FAULTS = 16 };
 
 /* One for each batch inside: its sink_data. */
 struct visit {
-        struct batch *b;                /* owned while inside */
-        struct visit *next;             /* all visits, oldest first */
-        int64_t due_ms;                 /* when it may go back, if it is answered by then */
-        bool fed;                       /* the inner sink has a copy */
-        bool part;                      /* split off already */
+        struct batch *b;    /* owned while inside */
+        struct visit *next; /* all visits, oldest first */
+        int64_t due_ms;     /* when it may go back, if it is answered by then */
+        bool fed;           /* the inner sink has a copy */
+        bool part;          /* split off already */
 };
 
 struct flaky {
         struct sink sink;
-        struct sink *inner;             /* owned; NULL: memory */
+        struct sink *inner; /* owned; NULL: memory */
         struct visit *first;
         struct sink_flaky_fault faults[MAX_FAULTS];
         size_t nfaults;
@@ -95,7 +95,10 @@ static void keep(struct flaky *k, const struct record *r)
 
         k->kept = xrealloc(k->kept, (k->nkept + 1) * sizeof(*k->kept));
         k->kept[k->nkept++] = (struct sink_flaky_record){
-                .value = copy(b, r->value), .key = copy(b, r->key), .id = copy(b, r->id), .value_len = r->value.len,
+                .value = copy(b, r->value),
+                .key = copy(b, r->key),
+                .id = copy(b, r->id),
+                .value_len = r->value.len,
         };
 }
 
@@ -106,7 +109,7 @@ static const struct sink_flaky_fault *fault_for(struct flaky *k)
                 struct sink_flaky_fault *f = &k->faults[i];
 
                 if (f->times == SIZE_MAX)
-                        continue;       /* used up */
+                        continue; /* used up */
                 if (f->skip > 0) {
                         f->skip--;
                         continue;
@@ -124,7 +127,8 @@ static void judge(struct flaky *k, struct record *r)
         const struct sink_flaky_fault *f = fault_for(k);
 
         if (f != NULL) {
-                batch_settle(r->batch, r, f->verdict, f->status, f->reason, f->reason != NULL ? strlen(f->reason) : 0);
+                batch_settle(r->batch, r, f->verdict, f->status, f->reason,
+                             f->reason != NULL ? strlen(f->reason) : 0);
         } else if (k->inner == NULL) {
                 keep(k, r);
                 batch_settle(r->batch, r, VERDICT_DONE, 0, NULL, 0);

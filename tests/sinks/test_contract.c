@@ -27,11 +27,11 @@
 struct row {
         const char *name;
         void *(*env_new)(void);
-        void (*env_free)(void *env);            /* after the sink */
-        struct sink *(*make)(void *env, struct loop *l, const struct sink_owner *owner, const struct sink_limits *limits,
-                             struct err *e);
-        void (*silence)(void *env, bool on);    /* the destination answers nothing, or again */
-        const char *trouble;                    /* what the sentence then contains */
+        void (*env_free)(void *env); /* after the sink */
+        struct sink *(*make)(void *env, struct loop *l, const struct sink_owner *owner,
+                             const struct sink_limits *limits, struct err *e);
+        void (*silence)(void *env, bool on); /* the destination answers nothing, or again */
+        const char *trouble;                 /* what the sentence then contains */
 };
 
 /* --- flaky: alone, in parts, and around another one ----------------------------------------- */
@@ -379,8 +379,14 @@ static void numbers_have_names_without_prefix_and_help(void **state)
         }
 }
 
-static const struct scenario { const char *name; CMUnitTestFunction run; } scenarios[] = {
-#define SCENARIO(name) { #name, name }
+static const struct scenario {
+        const char *name;
+        CMUnitTestFunction run;
+} scenarios[] = {
+#define SCENARIO(name)                                                                                       \
+        {                                                                                                    \
+#name, name                                                                                  \
+        }
         SCENARIO(each_record_comes_back_once_with_a_verdict),
         SCENARIO(records_of_awkward_sizes_come_back),
         SCENARIO(full_by_batches_takes_no_more_and_says_when_there_is_room),
