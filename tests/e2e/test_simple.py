@@ -53,9 +53,9 @@ class Input(Case):
 
     @staticmethod
     def lines(path):
-        """(offset, text) of each line that is not empty. The text as an event holds it: UTF-8 repaired, no CR at the end."""
+        """(offset, text) of each line. The text as an event holds it: UTF-8 repaired, no CR at the end."""
         offset = 0
-        for line in path.read_bytes().split(b"\n"):
-            if text := line.removesuffix(b"\r").decode(errors="replace"):
-                yield offset, text
-            offset += len(line) + 1
+        with path.open("rb") as file:                   # ends a line at LF only
+            for line in file:
+                yield offset, line.removesuffix(b"\n").removesuffix(b"\r").decode(errors="replace")
+                offset += len(line)
