@@ -113,7 +113,7 @@ void es_node_well(struct es_node *node)
         backoff_reset(&node->backoff);
 }
 
-/* Requests that fail together, as when the node dies, count as one failure: the first one sends it to rest. */
+/* Requests that fail together, as when the node dies, count as one failure: the first sends it to rest. */
 void es_node_failed(struct es_node *node, int64_t now_ms)
 {
         if (es_node_usable(node, now_ms))
