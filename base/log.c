@@ -256,3 +256,13 @@ void log_flush_repeats(void)
                         emit(quiet.level, quiet.component, quiet.sample, quiet.held - 1);
         }
 }
+
+void log_each_line(const char *component, const char *what, const char *text)
+{
+        while (*text) {
+                size_t n = strcspn(text, "\n");
+
+                log_error(component, "%s: %.*s", what, (int)n, text);
+                text += n + (text[n] != '\0');
+        }
+}

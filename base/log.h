@@ -37,6 +37,9 @@ void log_at(enum log_level level, const char *component, const char *fmt, ...) P
 bool log_wants(enum log_level level);   /* so that costly arguments can be skipped */
 void log_flush_repeats(void);
 
+/* An error for each line of text: "what: line". */
+void log_each_line(const char *component, const char *what, const char *text);
+
 #define log_debug(...) (log_wants(LOG_DEBUG) ? log_at(LOG_DEBUG, __VA_ARGS__) : (void)0)
 #define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
 #define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)

@@ -5,6 +5,7 @@
 
 #include "collector/consume.h"
 #include "collector/deliver.h"
+#include "config/reload.h"
 #include "status/http.h"
 #include "status/ready.h"
 
@@ -22,8 +23,12 @@ struct collector {
         int64_t settled_seen;           /* settled records when last looked at */
         struct timer tick;              /* once a second */
         struct timer stop_deadline;
-        bool stopping;
+        enum stop { STOP_NOT, STOP_EXIT, STOP_RELOAD } stopping;        /* taking has ended, and for what */
         int exit_code;
+
+        const struct opt_args *args;    /* borrowed; what a reload starts from */
+        struct reload reload;
+        struct collector_config next;   /* STOP_RELOAD: checked and waiting */
 };
 
 extern const struct http_route collector_routes[];      /* arg: struct collector */

@@ -672,6 +672,12 @@ void consume_stop_taking(struct consume *c)
         c->stopping = true;
 }
 
+void consume_take_on(struct consume *c)
+{
+        c->stopping = false;
+        consume_resume(c);
+}
+
 static bool before(const struct consume *c, int64_t deadline_ns)
 {
         return loop_clock(c->loop)->mono_ns(loop_clock(c->loop)) < deadline_ns;

@@ -78,6 +78,13 @@ static void settled(struct deliver *d, const struct record *r, struct stat_value
         d->hooks.settle(d->hooks.arg, r->origin, r->seq);
 }
 
+/* Not settled when its sink closed: it is taken from Kafka once more. */
+static void give_back(struct deliver *d, size_t n)
+{
+        stat_add(&d->stats->dropped_taken_again, (int64_t)n);
+        stat_add(&d->stats->in_flight, -(int64_t)n);
+}
+
 static void dead_done(void *arg, struct batch **bp)
 {
         struct deliver *d = arg;
@@ -86,9 +93,9 @@ static void dead_done(void *arg, struct batch **bp)
         *bp = NULL;
         for (size_t i = 0; i < b->n; i++) {
                 const struct record *r = &b->recs[i];
-                if (r->verdict == VERDICT_RETRY)
-                        continue;
-                if (r->verdict == VERDICT_REJECT) {
+                if (r->verdict == VERDICT_RETRY) {
+                        give_back(d, 1);
+                } else if (r->verdict == VERDICT_REJECT) {
                         log_error("deliver", "dead letter refused, document dropped: offset=%" PRId64 " reason=\"%.*s\"",
                                   r->meta[OFFSET], (int)r->reason.len, batch_reason(b, r));
                         settled(d, r, &d->stats->dropped_refused);
@@ -119,7 +126,8 @@ static void index_done(void *arg, struct batch **bp)
                 case VERDICT_REJECT:
                         to_dead_letters(d, b, r, REFUSED, batch_reason(b, r), r->reason.len);
                         break;
-                case VERDICT_RETRY:     /* closed before it was settled: it comes again after the restart */
+                case VERDICT_RETRY:
+                        give_back(d, 1);
                         break;
                 case VERDICT_NONE:
                         CHECK(r->verdict != VERDICT_NONE);
@@ -264,6 +272,7 @@ void deliver_free(struct deliver *d)
         if (!d)
                 return;
         timer_disarm(d->loop, &d->batch_timer);
+        give_back(d, (d->open ? d->open->n : 0) + (d->dead_open ? d->dead_open->n : 0));
         decode_free(d->decoder);
         batch_free(d->open);
         batch_free(d->dead_open);

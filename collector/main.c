@@ -15,6 +15,7 @@
  *   3. commits of what the windows allow; the next step of a rebalance
  * Stop: nothing more is taken, what is open is sent, answers are waited for at most stop_timeout, then the last
  * commit, good-bye to the group, and the sinks close.  What was not settled comes again: 409, not a loss.
+ * Reload: the same drain, then the parts are built anew from the new configuration and the group's offsets.
  */
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
@@ -28,6 +29,7 @@
 #include "collector/collector.h"
 #include "config/start.h"
 #include "sinks/kafka.h"
+#include "status/notify.h"
 
 enum {
         TICK_MS = 1000,
@@ -59,19 +61,27 @@ static const struct program program = {
 
 /* --- a turn ---------------------------------------------------------------------------------- */
 
-static void begin_stop(struct collector *c, const char *why)
+/* Taking ends; the loop ends when everything is settled, or at the deadline. */
+static void drain(struct collector *c, enum stop what, const char *why)
 {
-        if (c->stopping) {
-                loop_stop(c->loop);     /* asked twice: now */
-                return;
-        }
-        log_info("collector", "stopping: %s; %lld records in flight", why, (long long)stat_get(&c->stats.in_flight));
-        c->stopping = true;
-        ready_block(&c->ready, "stopping");
+        log_info("collector", "%s: %s; %lld records in flight", what == STOP_EXIT ? "stopping" : "reloading", why,
+                 (long long)stat_get(&c->stats.in_flight));
+        c->stopping = what;
         consume_stop_taking(c->consume);
         deliver_flush(c->deliver);
         timer_arm(c->loop, &c->stop_deadline, c->config.stop_timeout_ms);
         loop_wake(c->loop);
+}
+
+static void begin_stop(struct collector *c, const char *why)
+{
+        if (c->stopping == STOP_EXIT) {
+                loop_stop(c->loop);     /* asked twice: now */
+                return;
+        }
+        ready_block(&c->ready, "stopping");
+        notify_stopping();
+        drain(c, STOP_EXIT, why);
 }
 
 static void turn(void *arg)
@@ -88,7 +98,12 @@ static void turn(void *arg)
 
 static void on_signal(int signo, void *arg)
 {
-        begin_stop(arg, strsignal(signo));
+        struct collector *c = arg;
+
+        if (signo == SIGHUP)
+                reload_ask(&c->reload);
+        else
+                begin_stop(c, strsignal(signo));
 }
 
 static void stop_timed_out(struct timer *t)
@@ -109,6 +124,31 @@ static void give_up_once(struct collector *c)
         begin_stop(c, "--once without progress");
 }
 
+/* Checked whole before anything changes; what is wrong leaves the old one in place. */
+static void try_reload(struct collector *c)
+{
+        struct opt_errors errors = { 0 };
+
+        if (program_load(&program, c->args, &c->next, &errors) == 0) {
+                notify_reloading();
+                drain(c, STOP_RELOAD, "the configuration changed");
+        } else {
+                stat_inc(&c->stats.reload_errors);
+                log_each_line("collector", "configuration refused, the old one stays", buf_cstr(&errors.text));
+        }
+        buf_fini(&errors.text);
+}
+
+static void tell_manager(struct collector *c, const char *why)
+{
+        notify_watchdog();
+        if (why)
+                notify_status("waiting: %s", why);
+        else
+                notify_status("%lld documents indexed, %lld in flight", (long long)stat_get(&c->stats.indexed),
+                              (long long)stat_get(&c->stats.in_flight));
+}
+
 static void tick(struct timer *t)
 {
         struct collector *c = t->arg;
@@ -124,6 +164,9 @@ static void tick(struct timer *t)
         const char *why = collector_trouble(c);
         if (why)
                 log_warn("collector", "waiting: %s", why);
+        tell_manager(c, why);
+        if (!c->stopping && reload_due(&c->reload))
+                try_reload(c);
         log_flush_repeats();
         timer_arm(c->loop, t, TICK_MS);
 }
@@ -185,14 +228,12 @@ static int build_sinks(struct collector *c, struct err *e)
         return 0;
 }
 
+/* The parts that follow the configuration; loop and HTTP outlive them. */
 static int build(struct collector *c, struct err *e)
 {
         const struct deliver_hooks to_consume = { on_settle, on_pause, on_resume, c };
         const struct consume_hooks to_deliver = { on_take, on_flush, c };
 
-        c->loop = loop_new(&clock_system, e);
-        if (!c->loop)
-                return -e->code;
         c->deliver = deliver_new(c->loop, &c->config, &c->stats, &to_consume, e);
         if (!c->deliver)
                 return -e->code;
@@ -200,48 +241,122 @@ static int build(struct collector *c, struct err *e)
         if (r < 0)
                 return r;
         c->consume = consume_new(c->loop, &c->config, &c->stats, &to_deliver, e);
-        if (!c->consume)
-                return -e->code;
-        if (c->config.http[0]) {
-                c->http = http_new(c->loop, c->config.http, collector_routes, c, e);
-                if (!c->http)
-                        return -e->code;
-                log_info("collector", "listening: http=%s", http_address(c->http));
-        }
-        return 0;
+        return c->consume ? 0 : -e->code;
 }
 
 static void demolish(struct collector *c)
 {
-        http_free(c->http);
         if (c->index)
-                sink_close(c->index);
+                sink_close(c->index);   /* hands back what was not settled */
         if (c->dead)
                 sink_close(c->dead);
         consume_free(c->consume);
         sink_free(c->index);
         sink_free(c->dead);
         deliver_free(c->deliver);
-        loop_free(c->loop);
+        c->index = c->dead = NULL;
+        c->consume = NULL;
+        c->deliver = NULL;
 }
 
-static int run(struct collector *c)
+static int open_http(struct collector *c, const struct collector_config *config, struct http **ret, struct err *e)
 {
+        *ret = NULL;
+        if (!config->http[0])
+                return 0;
+        *ret = http_new(c->loop, config->http, collector_routes, c, e);
+        if (!*ret)
+                return -e->code;
+        log_info("collector", "listening: http=%s", http_address(*ret));
+        return 0;
+}
+
+static void swap_configs(struct collector *c)
+{
+        struct collector_config old = c->config;
+
+        c->config = c->next;
+        c->next = old;
+}
+
+static void refused(struct collector *c, const struct err *e)
+{
+        stat_inc(&c->stats.reload_errors);
+        log_error("collector", "configuration refused, the old one stays: %s", e->msg);
+}
+
+/* Everything is settled and committed or comes again from Kafka: building anew loses no offset. */
+static int rebuild(struct collector *c, struct err *e)
+{
+        struct http *http = c->http;
+        bool moved = strcmp(c->config.http, c->next.http) != 0;
+        int r = 0;
+
+        if (moved && open_http(c, &c->next, &http, e) < 0) {
+                refused(c, e);
+                consume_take_on(c->consume);
+                goto out;
+        }
+        consume_close(c->consume, LEAVE_MS);
+        demolish(c);
+        swap_configs(c);
+        r = build(c, e);
+        if (r < 0) {
+                refused(c, e);
+                if (moved)
+                        http_free(http);
+                demolish(c);
+                swap_configs(c);
+                r = build(c, e);
+                goto out;
+        }
+        if (moved)
+                http_free(c->http);
+        c->http = http;
+        stat_inc(&c->stats.reloads);
+        log_setup((enum log_level)c->config.log_level, (enum log_format)c->config.log_format, STDERR_FILENO);
+        log_info("collector", "configuration taken over");
+out:
+        opt_free(&collector_opts, &c->next);
+        return r;
+}
+
+static void start(struct collector *c)
+{
+        c->stopping = STOP_NOT;
+        timer_disarm(c->loop, &c->stop_deadline);
+        timer_arm(c->loop, &c->tick, TICK_MS);
+        notify_ready();
+}
+
+static int run(struct collector *c, struct err *e)
+{
+        int r = 0;
+
         c->stop_deadline = (struct timer){ .name = "stop", .fn = stop_timed_out, .arg = c };
         c->tick = (struct timer){ .name = "tick", .fn = tick, .arg = c };
         loop_on_signal(c->loop, SIGTERM, on_signal, c);
         loop_on_signal(c->loop, SIGINT, on_signal, c);
+        loop_on_signal(c->loop, SIGHUP, on_signal, c);
         loop_on_turn(c->loop, turn, c);
-        timer_arm(c->loop, &c->tick, TICK_MS);
-        loop_run(c->loop);
+        do {
+                start(c);
+                loop_run(c->loop);
+                if (c->stopping == STOP_RELOAD)
+                        r = rebuild(c, e);
+        } while (c->stopping == STOP_RELOAD && r == 0);
 
         timer_disarm(c->loop, &c->tick);
         timer_disarm(c->loop, &c->stop_deadline);
+        if (r < 0)
+                return r;
         consume_close(c->consume, LEAVE_MS);
         int64_t left = stat_get(&c->stats.in_flight);
-        log_info("collector", "stopped: consumed=%lld settled=%lld left=%lld", (long long)stat_get(&c->stats.consumed),
-                 (long long)collector_settled(c), (long long)left);
-        return c->exit_code != EX_OK ? c->exit_code : c->config.once && left > 0 ? EX_TEMPFAIL : EX_OK;
+        log_info("collector", "stopped: consumed=%lld settled=%lld left=%lld",
+                 (long long)stat_get(&c->stats.consumed), (long long)collector_settled(c), (long long)left);
+        if (c->exit_code == EX_OK && c->config.once && left > 0)
+                c->exit_code = EX_TEMPFAIL;
+        return 0;
 }
 
 static int exit_code_of(int error)
@@ -257,6 +372,22 @@ static int exit_code_of(int error)
         }
 }
 
+static int main_run(struct collector *c, struct err *e)
+{
+        c->loop = loop_new(&clock_system, e);
+        if (!c->loop)
+                return -e->code;
+        int r = build(c, e);
+        if (r == 0)
+                r = open_http(c, &c->config, &c->http, e);
+        if (r == 0)
+                r = run(c, e);
+        http_free(c->http);
+        demolish(c);
+        loop_free(c->loop);
+        return r;
+}
+
 int main(int argc, char **argv)
 {
         static struct collector c;
@@ -266,18 +397,19 @@ int main(int argc, char **argv)
 
         if (code != START_GO)
                 goto out;
+        c.args = &args;
+        reload_init(&c.reload, program_file(&program, &args));
         log_setup((enum log_level)c.config.log_level, (enum log_format)c.config.log_format, STDERR_FILENO);
         ready_init(&c.ready);
-        int r = build(&c, &e);
-        if (r == 0) {
-                code = run(&c);
-        } else {
+        int r = main_run(&c, &e);
+        code = c.exit_code;
+        if (r < 0) {
                 fprintf(stderr, "sluice-collector: %s\n", e.msg);
                 code = exit_code_of(r);
         }
-        demolish(&c);
 out:
         opt_free(&collector_opts, &c.config);
+        opt_free(&collector_opts, &c.next);     /* of a reload that a stop overtook */
         opt_args_free(&args);
         return code;
 }

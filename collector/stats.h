@@ -13,7 +13,9 @@
 #include "base/stat.h"
 
 #define DEAD "Records sent to the dead letters, by reason."
-#define DROPPED "Records given up, by reason."
+#define DROPPED                                                                                      \
+        "Records given up, by reason; taken_again: not settled before a reload, counted as consumed " \
+        "once more after it."
 
 #define COLLECTOR_STATS(X)                                                                                  \
         X(COUNTER, consumed, "records_consumed_total", NULL, "Records taken from Kafka.")                   \
@@ -23,6 +25,7 @@
         X(COUNTER, dead_no_index, "records_dead_lettered_total", "reason=\"no_index\"", DEAD)               \
         X(COUNTER, dropped_tombstone, "records_dropped_total", "reason=\"tombstone\"", DROPPED)             \
         X(COUNTER, dropped_refused, "records_dropped_total", "reason=\"dead_letter_refused\"", DROPPED)     \
+        X(COUNTER, dropped_taken_again, "records_dropped_total", "reason=\"taken_again\"", DROPPED)           \
         X(GAUGE, in_flight, "records_in_flight", NULL, "Records taken and not yet settled.")                \
         X(COUNTER, consumed_bytes, "consumed_bytes_total", NULL, "Payload bytes taken from Kafka.")         \
         X(COUNTER, text_records, "text_records_total", NULL, "Records that were no JSON object.")           \
@@ -37,6 +40,8 @@
           "Revocations that could not be drained in time; their records come again elsewhere.")             \
         X(COUNTER, late_answers, "late_answers_total", NULL,                                                \
           "Records settled after their partition had gone; their offsets were not committed here.")         \
+        X(COUNTER, reloads, "reloads_total", NULL, "Configurations taken over while running.")              \
+        X(COUNTER, reload_errors, "reload_errors_total", NULL, "Configurations that were refused.")         \
         X(COUNTER, commits, "commits_total", NULL, "Offset commits that succeeded.")                        \
         X(COUNTER, commit_errors, "commit_errors_total", NULL, "Offset commits that failed.")               \
         X(COUNTER, consumer_errors, "consumer_errors_total", NULL, "Errors the consumer reported.")         \

@@ -76,6 +76,23 @@ static int fail(const struct program *p, int code, struct opt_errors *errors)
         return code;
 }
 
+const char *program_file(const struct program *p, const struct opt_args *args)
+{
+        if (args->file)
+                return args->file;
+        return p->default_config && access(p->default_config, F_OK) == 0 ? p->default_config : NULL;
+}
+
+int program_load(const struct program *p, const struct opt_args *args, void *conf, struct opt_errors *errors)
+{
+        const struct opt_source source = { .file = program_file(p, args),
+                                           .sets = args->sets,
+                                           .nsets = args->nsets,
+                                           .flags = args->flags,
+                                           .nflags = args->nflags };
+        return opt_load(p->opts, &source, conf, errors);
+}
+
 int program_start(const struct program *p, int argc, char **argv, void *conf, struct opt_args *ret_args)
 {
         struct opt_errors errors = { 0 };
@@ -93,15 +110,7 @@ int program_start(const struct program *p, int argc, char **argv, void *conf, st
         if (ret_args->version)
                 return print_version(p);
 
-        const char *file = ret_args->file;
-        if (!file && p->default_config && access(p->default_config, F_OK) == 0)
-                file = p->default_config;
-        const struct opt_source source = { .file = file,
-                                           .sets = ret_args->sets,
-                                           .nsets = ret_args->nsets,
-                                           .flags = ret_args->flags,
-                                           .nflags = ret_args->nflags };
-        if (opt_load(p->opts, &source, conf, &errors) < 0)
+        if (program_load(p, ret_args, conf, &errors) < 0)
                 return fail(p, EX_CONFIG, &errors);
         return START_GO;
 }

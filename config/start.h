@@ -23,4 +23,10 @@ enum { START_GO = -1 };
 /* START_GO with *conf and *ret_args filled (both the caller's to free), or an exit code. */
 int program_start(const struct program *p, int argc, char **argv, void *conf, struct opt_args *ret_args) MUST_CHECK;
 
+/* The same configuration anew, for a reload: 0, or -EINVAL or -errno with every error in errors. */
+int program_load(const struct program *p, const struct opt_args *args, void *conf, struct opt_errors *errors) MUST_CHECK;
+
+/* The file that program_load reads: -c, or the default where it exists; NULL: none. */
+const char *program_file(const struct program *p, const struct opt_args *args);
+
 #endif

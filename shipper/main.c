@@ -13,6 +13,7 @@
  *   3. store the windows' positions: only what was acknowledged in step 1 can get there
  * Stop: reading ends, what is in flight gets stop_timeout, the positions are stored, the sink closes; what was not
  * acknowledged by then is sent again by the next run.  kill -9 costs duplicates, never lines.
+ * Reload: the same drain, then the parts are built anew from the new configuration and the checkpoint.
  */
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
@@ -29,6 +30,7 @@
 #include "config/start.h"
 #include "shipper/lock.h"
 #include "shipper/shipper.h"
+#include "status/notify.h"
 
 enum {
         TICK_MS = 1000,
@@ -59,17 +61,25 @@ static const struct program program = {
 
 /* --- a turn ---------------------------------------------------------------------------------- */
 
+/* Reading ends; the loop ends when nothing is in flight any more, or at the deadline. */
+static void drain(struct shipper *s, enum stop what, const char *why)
+{
+        log_info("shipper", "%s: %s; %lld lines in flight", what == STOP_EXIT ? "stopping" : "reloading", why,
+                 (long long)stat_get(&s->stats.lines_in_flight));
+        s->stopping = what;
+        timer_arm(s->loop, &s->stop_deadline, s->config.stop_timeout_ms);
+        loop_wake(s->loop);
+}
+
 static void begin_stop(struct shipper *s, const char *why)
 {
-        if (s->stopping) {
+        if (s->stopping == STOP_EXIT) {
                 loop_stop(s->loop);     /* asked twice: now */
                 return;
         }
-        log_info("shipper", "stopping: %s; %lld lines in flight", why, (long long)stat_get(&s->stats.lines_in_flight));
-        s->stopping = true;
         ready_block(&s->ready, "stopping");
-        timer_arm(s->loop, &s->stop_deadline, s->config.stop_timeout_ms);
-        loop_wake(s->loop);
+        notify_stopping();
+        drain(s, STOP_EXIT, why);
 }
 
 static void turn(void *arg)
@@ -86,15 +96,21 @@ static void turn(void *arg)
 
 static void on_signal(int signo, void *arg)
 {
-        begin_stop(arg, strsignal(signo));
+        struct shipper *s = arg;
+
+        if (signo == SIGHUP)
+                reload_ask(&s->reload);
+        else
+                begin_stop(s, strsignal(signo));
 }
 
 static void stop_timed_out(struct timer *t)
 {
         struct shipper *s = t->arg;
 
-        log_warn("shipper", "stop_timeout is over: lines=%lld are sent again by the next run",
-                 (long long)stat_get(&s->stats.lines_in_flight));
+        log_warn("shipper", "stop_timeout is over: lines=%lld are sent again %s",
+                 (long long)stat_get(&s->stats.lines_in_flight),
+                 s->stopping == STOP_RELOAD ? "after the reload" : "by the next run");
         loop_stop(s->loop);
 }
 
@@ -107,11 +123,41 @@ static void give_up_once(struct shipper *s)
         begin_stop(s, "--once without progress");
 }
 
+/* Checked whole before anything changes; what is wrong leaves the old one in place. */
+static void try_reload(struct shipper *s)
+{
+        struct opt_errors errors = { 0 };
+        struct err e = { 0 };
+
+        if (program_load(&program, s->args, &s->next, &errors) == 0 &&
+            shipper_config_finish(&s->next, s->args->args, s->args->nargs, &e) < 0)
+                opt_complain(&errors, "%s", e.msg);
+        if (errors.count == 0) {
+                notify_reloading();
+                drain(s, STOP_RELOAD, "the configuration changed");
+        } else {
+                stat_inc(&s->stats.reload_errors);
+                log_each_line("shipper", "configuration refused, the old one stays", buf_cstr(&errors.text));
+                opt_free(&shipper_opts, &s->next);
+        }
+        buf_fini(&errors.text);
+}
+
+static void tell_manager(struct shipper *s, const char *why)
+{
+        notify_watchdog();
+        if (why)
+                notify_status("waiting: %s", why);
+        else
+                notify_status("%lld lines acknowledged, %lld in flight", (long long)stat_get(&s->stats.lines_acked),
+                              (long long)stat_get(&s->stats.lines_in_flight));
+}
+
 static void tick(struct timer *t)
 {
         struct shipper *s = t->arg;
         int64_t now = loop_now_ms(s->loop);
-        int64_t settled = stat_get(&s->stats.lines_acked) + stat_get(&s->stats.dropped_rejected);
+        int64_t settled = stat_get(&s->stats.lines_acked) + shipper_dropped(s);
 
         if (settled != s->settled_seen)
                 ready_progress(&s->ready, now);
@@ -123,6 +169,9 @@ static void tick(struct timer *t)
         const char *why = shipper_trouble(s);
         if (why && s->ready.waiting)
                 log_warn("shipper", "waiting: %s", why);
+        tell_manager(s, s->ready.waiting ? why : NULL);
+        if (!s->stopping && reload_due(&s->reload))
+                try_reload(s);
         log_flush_repeats();
         timer_arm(s->loop, t, TICK_MS);
 }
@@ -160,15 +209,13 @@ static int open_state(struct shipper *s, struct err *e)
         return r;
 }
 
+/* The parts that follow the configuration; loop and HTTP outlive them. */
 static int build(struct shipper *s, struct err *e)
 {
         struct ship_hooks hooks = { on_settled, on_room, s };
         struct sink_limits limits = { .max_batches = MAX_BATCHES,
                                       .max_bytes = (size_t)s->config.memory - RESERVE_BYTES };
 
-        s->loop = loop_new(&clock_system, e);
-        if (!s->loop)
-                return -e->code;
         s->ship = ship_new(s->loop, &s->stats, &hooks);
         s->tail = tail_new(&(struct tail_parts){ s->loop, &s->config, &s->stats, s->ship });
         int r = open_state(s, e);
@@ -181,51 +228,124 @@ static int build(struct shipper *s, struct err *e)
                 return -e->code;
         ship_set_sink(s->ship, s->sink);
         s->watch = watch_new(s->loop, &s->config, s->tail, &s->stats);
-        if (s->config.http[0]) {
-                s->http = http_new(s->loop, s->config.http, shipper_routes, s, e);
-                if (!s->http)
-                        return -e->code;
-                log_info("shipper", "listening: http=%s", http_address(s->http));
-        }
         return 0;
 }
 
 static void demolish(struct shipper *s)
 {
-        http_free(s->http);
         watch_free(s->watch);
-        if (s->sink)
-                sink_close(s->sink);
-        sink_free(s->sink);
+        sink_free(s->sink);             /* hands back what was not acknowledged */
         ship_free(s->ship);
         tail_free(s->tail);
         checkpoint_free(s->checkpoint);
-        loop_free(s->loop);
         if (s->lock_fd >= 0)
                 close(s->lock_fd);
+        s->watch = NULL;
+        s->sink = NULL;
+        s->ship = NULL;
+        s->tail = NULL;
+        s->checkpoint = NULL;
+        s->lock_fd = -1;
 }
 
-static int run(struct shipper *s)
+static int open_http(struct shipper *s, const struct shipper_config *config, struct http **ret, struct err *e)
 {
+        *ret = NULL;
+        if (!config->http[0])
+                return 0;
+        *ret = http_new(s->loop, config->http, shipper_routes, s, e);
+        if (!*ret)
+                return -e->code;
+        log_info("shipper", "listening: http=%s", http_address(*ret));
+        return 0;
+}
+
+static void swap_configs(struct shipper *s)
+{
+        struct shipper_config old = s->config;
+
+        s->config = s->next;
+        s->next = old;
+}
+
+static void refused(struct shipper *s, const struct err *e)
+{
+        stat_inc(&s->stats.reload_errors);
+        log_error("shipper", "configuration refused, the old one stays: %s", e->msg);
+}
+
+/* Everything was acknowledged or goes back to the files: building anew from the checkpoint loses no position. */
+static int rebuild(struct shipper *s, struct err *e)
+{
+        struct http *http = s->http;
+        bool moved = strcmp(s->config.http, s->next.http) != 0;
+        int r = 0;
+
+        if (moved && open_http(s, &s->next, &http, e) < 0) {
+                refused(s, e);
+                goto out;
+        }
+        demolish(s);
+        swap_configs(s);
+        r = build(s, e);
+        if (r < 0) {
+                refused(s, e);
+                if (moved)
+                        http_free(http);
+                demolish(s);
+                swap_configs(s);
+                r = build(s, e);
+                goto out;
+        }
+        if (moved)
+                http_free(s->http);
+        s->http = http;
+        stat_inc(&s->stats.reloads);
+        log_setup((enum log_level)s->config.log_level, (enum log_format)s->config.log_format, STDERR_FILENO);
+        log_info("shipper", "configuration taken over");
+out:
+        opt_free(&shipper_opts, &s->next);
+        return r;
+}
+
+static void start(struct shipper *s)
+{
+        s->stopping = STOP_NOT;
+        timer_disarm(s->loop, &s->stop_deadline);
+        timer_arm(s->loop, &s->tick, TICK_MS);
+        watch_scan(s->watch);
+        notify_ready();
+        loop_wake(s->loop);
+}
+
+static int run(struct shipper *s, struct err *e)
+{
+        int r = 0;
+
         s->stop_deadline = (struct timer){ .name = "stop", .fn = stop_timed_out, .arg = s };
         s->tick = (struct timer){ .name = "tick", .fn = tick, .arg = s };
         loop_on_signal(s->loop, SIGTERM, on_signal, s);
         loop_on_signal(s->loop, SIGINT, on_signal, s);
+        loop_on_signal(s->loop, SIGHUP, on_signal, s);
         loop_on_turn(s->loop, turn, s);
-        timer_arm(s->loop, &s->tick, TICK_MS);
-        watch_scan(s->watch);
-        loop_wake(s->loop);
-        loop_run(s->loop);
+        do {
+                start(s);
+                loop_run(s->loop);
+                tail_save(s->tail, true);
+                if (s->stopping == STOP_RELOAD)
+                        r = rebuild(s, e);
+        } while (s->stopping == STOP_RELOAD && r == 0);
 
         timer_disarm(s->loop, &s->tick);
         timer_disarm(s->loop, &s->stop_deadline);
+        if (r < 0)
+                return r;
         log_info("shipper", "stopped: read=%lld acked=%lld dropped=%lld left=%lld",
                  (long long)stat_get(&s->stats.lines_read), (long long)stat_get(&s->stats.lines_acked),
-                 (long long)stat_get(&s->stats.dropped_rejected), (long long)stat_get(&s->stats.lines_in_flight));
-        tail_save(s->tail, true);
+                 (long long)shipper_dropped(s), (long long)stat_get(&s->stats.lines_in_flight));
         if (s->config.once && s->exit_code == EX_OK && !ship_idle(s->ship))
                 s->exit_code = EX_TEMPFAIL;
-        return s->exit_code;
+        return 0;
 }
 
 static int exit_code_of(int error)
@@ -243,6 +363,22 @@ static int exit_code_of(int error)
         }
 }
 
+static int main_run(struct shipper *s, struct err *e)
+{
+        s->loop = loop_new(&clock_system, e);
+        if (!s->loop)
+                return -e->code;
+        int r = build(s, e);
+        if (r == 0)
+                r = open_http(s, &s->config, &s->http, e);
+        if (r == 0)
+                r = run(s, e);
+        http_free(s->http);
+        demolish(s);
+        loop_free(s->loop);
+        return r;
+}
+
 int main(int argc, char **argv)
 {
         static struct shipper s = { .lock_fd = -1 };
@@ -252,20 +388,21 @@ int main(int argc, char **argv)
 
         if (code != START_GO)
                 goto out;
+        s.args = &args;
+        reload_init(&s.reload, program_file(&program, &args));
         log_setup((enum log_level)s.config.log_level, (enum log_format)s.config.log_format, STDERR_FILENO);
         ready_init(&s.ready);
         int r = shipper_config_finish(&s.config, args.args, args.nargs, &e);
         if (r == 0)
-                r = build(&s, &e);
-        if (r == 0) {
-                code = run(&s);
-        } else {
+                r = main_run(&s, &e);
+        code = s.exit_code;
+        if (r < 0) {
                 fprintf(stderr, "sluice-shipper: %s\n", e.msg);
                 code = exit_code_of(r);
         }
-        demolish(&s);
 out:
         opt_free(&shipper_opts, &s.config);
+        opt_free(&shipper_opts, &s.next);       /* of a reload that a stop overtook */
         opt_args_free(&args);
         return code;
 }

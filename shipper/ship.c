@@ -24,6 +24,7 @@ struct ship {
 };
 
 static void done(void *arg, struct batch **bp);
+static void give_back(struct ship *s, const struct record *r);
 
 static void room(void *arg)
 {
@@ -46,6 +47,8 @@ void ship_free(struct ship *s)
 {
         if (!s)
                 return;
+        for (size_t i = 0; s->open && i < s->open->n; i++)
+                give_back(s, &s->open->recs[i]);
         batch_free(s->open);
         free(s);
 }
@@ -156,6 +159,13 @@ static void settle(struct ship *s, struct batch *b, struct record *r)
         s->hooks.settled(s->hooks.arg, f);
 }
 
+/* Its position stays: whoever reads the file next reads it again. */
+static void give_back(struct ship *s, const struct record *r)
+{
+        stat_add(&s->stats->dropped_read_again, r->weight);
+        stat_add(&s->stats->lines_in_flight, -(int64_t)r->weight);
+}
+
 static void done(void *arg, struct batch **bp)
 {
         struct ship *s = arg;
@@ -164,7 +174,9 @@ static void done(void *arg, struct batch **bp)
         *bp = NULL;
         for (size_t i = 0; i < b->n; i++) {
                 CHECK(b->recs[i].verdict != VERDICT_NONE);
-                if (b->recs[i].verdict != VERDICT_RETRY)
+                if (b->recs[i].verdict == VERDICT_RETRY)
+                        give_back(s, &b->recs[i]);
+                else
                         settle(s, b, &b->recs[i]);
         }
         batch_free(b);

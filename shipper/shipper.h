@@ -3,6 +3,7 @@
 #ifndef SLUICE_SHIPPER_SHIPPER_H
 #define SLUICE_SHIPPER_SHIPPER_H
 
+#include "config/reload.h"
 #include "shipper/ship.h"
 #include "shipper/tail.h"
 #include "shipper/watch.h"
@@ -26,12 +27,17 @@ struct shipper {
         int64_t settled_seen;           /* acked + dropped when last looked at */
         struct timer tick;              /* once a second */
         struct timer stop_deadline;
-        bool stopping;
+        enum stop { STOP_NOT, STOP_EXIT, STOP_RELOAD } stopping;        /* reading has ended, and for what */
         int exit_code;
+
+        const struct opt_args *args;    /* borrowed; what a reload starts from */
+        struct reload reload;
+        struct shipper_config next;     /* STOP_RELOAD: checked and waiting */
 };
 
 extern const struct http_route shipper_routes[];        /* arg: struct shipper */
 
+int64_t shipper_dropped(const struct shipper *s);       /* for all reasons */
 const char *shipper_trouble(struct shipper *s);         /* the first known reason for standing still, or NULL */
 
 #endif

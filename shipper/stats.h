@@ -11,11 +11,17 @@
 
 #include "base/stat.h"
 
+#define LINES_DROPPED                                                                             \
+        "Lines given up, by reason; rejected: the output will never take them; read_again: not "   \
+        "acknowledged before a reload, counted as read once more after it."
+
 #define SHIPPER_STATS(X)                                                                                      \
         X(COUNTER, lines_read, "lines_read_total", NULL, "Lines framed from files.")                          \
         X(COUNTER, lines_acked, "lines_acked_total", NULL, "Lines the output acknowledged.")                  \
         X(COUNTER, dropped_rejected, "lines_dropped_total", "reason=\"rejected\"",                            \
-          "Lines given up, by reason; rejected: the output will never take them.")                            \
+          LINES_DROPPED)                            \
+        X(COUNTER, dropped_read_again, "lines_dropped_total", "reason=\"read_again\"",                        \
+          LINES_DROPPED)                            \
         X(GAUGE, lines_in_flight, "lines_in_flight", NULL, "Lines read and not yet settled.")                 \
         X(COUNTER, lines_truncated, "lines_truncated_total", NULL, "Lines cut at max_line_bytes.")            \
         X(COUNTER, utf8_repaired, "utf8_repaired_total", NULL, "U+FFFD put in for invalid UTF-8.")            \
@@ -34,6 +40,8 @@
         X(GAUGE, held_bytes, "held_bytes", NULL, "Bytes of lines held in batches.")                           \
         X(GAUGE, budget_bytes, "budget_bytes", NULL, "Bound of held_bytes; reading stops there.")             \
         X(COUNTER, reading_stopped, "reading_stopped_total", NULL, "Times the budget was full.")              \
+        X(COUNTER, reloads, "reloads_total", NULL, "Configurations taken over while running.")                \
+        X(COUNTER, reload_errors, "reload_errors_total", NULL, "Configurations that were refused.")           \
         X(COUNTER, checkpoint_writes, "checkpoint_writes_total", NULL, "Times positions reached the disk.")   \
         X(COUNTER, checkpoint_errors, "checkpoint_errors_total", NULL, "Times they could not.")
 

@@ -16,6 +16,11 @@ const char *shipper_trouble(struct shipper *s)
         return why ? why : tail_trouble(s->tail);
 }
 
+int64_t shipper_dropped(const struct shipper *s)
+{
+        return stat_get(&s->stats.dropped_rejected) + stat_get(&s->stats.dropped_read_again);
+}
+
 static unsigned get_healthz(void *arg, struct buf *body)
 {
         (void)arg;
@@ -75,7 +80,7 @@ static void show_ledger(struct json_out *w, struct shipper *s)
         json_open(w, "ledger", '{');
         json_int(w, "lines_read", stat_get(&s->stats.lines_read));
         json_int(w, "lines_acked", stat_get(&s->stats.lines_acked));
-        json_int(w, "lines_dropped", stat_get(&s->stats.dropped_rejected));
+        json_int(w, "lines_dropped", shipper_dropped(s));
         json_int(w, "lines_in_flight", stat_get(&s->stats.lines_in_flight));
         json_close(w, '}');
 }
