@@ -14,6 +14,7 @@ from harness import Case, Tally, stack
 class Kill(Case):
     order = 70
     WRITERS = ("a", "b", "c", "d")
+    PATHS = ("[ab].log", "[cd].log*")       # rotated files leave their pattern, or match it still
 
     def test(self):
         long = self.options.long
@@ -26,7 +27,7 @@ class Kill(Case):
 
         topic, index = self.topic(), self.index()
         index.create({"properties": {"message": {"type": "text"}}}, shards=2)
-        shipper = self.shipper(topic)
+        shipper = self.shipper(topic, paths=self.PATHS)
         collectors = [self.collector(topic, index, f"collector-{n}") for n in (1, 2)]
         programs = [shipper, *collectors]
         for program in programs:
