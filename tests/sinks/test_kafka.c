@@ -104,6 +104,17 @@ static size_t assert_all_in(struct world *w, const char *topic, size_t n)
         return count;
 }
 
+/* Exactly the numbers from 0 to n - 1, in this order (the topic has one partition). */
+static void assert_in_order(struct world *w, const char *topic, size_t n)
+{
+        struct mock_records got = mock_kafka_wait(w->kafka, topic, n);
+
+        assert_int_equal(got.n, n);
+        for (size_t i = 0; i < n; i++)
+                assert_int_equal(strtoul(mock_record_header(&got.v[i], "n"), NULL, 10), i);
+        mock_records_free(&got);
+}
+
 /* --- the way there -------------------------------------------------------------------------- */
 
 static void record_arrives_with_key_headers_and_value(void **state)
@@ -161,16 +172,11 @@ static void record_goes_to_its_own_topic(void **state)
 static void many_records_arrive_once_and_in_order(void **state)
 {
         struct world *w = *state;
-        struct mock_records got;
 
         for (int i = 0; i < 100; i++)
                 submitter_send(w->s, 100, 50);
         submitter_wait_all(w->s);
-        got = mock_kafka_wait(w->kafka, "logs", 10000);
-        assert_int_equal(got.n, 10000);
-        for (size_t i = 0; i < got.n; i++)
-                assert_int_equal(strtoul(mock_record_header(&got.v[i], "n"), NULL, 10), i);
-        mock_records_free(&got);
+        assert_in_order(w, "logs", 10000);
         assert_int_equal(stat_of(w, "kafka_records_delivered_total"), 10000);
         assert_int_equal(stat_of(w, "kafka_delivery_seconds"), 100);
         assert_int_equal(stat_of(w, "kafka_queue_records"), 0);
@@ -326,7 +332,20 @@ static void refused_credentials_are_waited_out(void **state)
         submitter_wait_trouble(w->s, "topic logs takes no records: Broker: Topic authorization failed");
         submitter_wait_all(w->s);
         assert_int_equal(w->s->count[VERDICT_DONE], 10);
-        assert_int_equal(assert_all_in(w, "logs", 10), 10);
+        assert_in_order(w, "logs", 10);
+}
+
+static void records_that_wait_for_their_next_try_are_not_overtaken(void **state)
+{
+        struct world *w = *state;
+
+        rd_kafka_mock_push_request_errors(w->kafka->cluster, PRODUCE, 1, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP);
+        submitter_send(w->s, 10, 10);
+        submitter_wait_trouble(w->s, "topic logs takes no records: ");
+        for (int i = 0; i < 5; i++)
+                submitter_send(w->s, 10, 10);
+        submitter_wait_all(w->s);
+        assert_in_order(w, "logs", 60);
 }
 
 static void fatal_error_makes_a_new_producer_take_over(void **state)
@@ -370,7 +389,6 @@ static void producer_that_dies_before_its_first_record_is_replaced(void **state)
 static void record_submitted_without_a_producer_waits_in_order(void **state)
 {
         struct world *w = *state;
-        struct mock_records got;
 
         sink_free(w->s->sink);
         rd_kafka_mock_push_request_errors(w->kafka->cluster, INIT_PRODUCER_ID, 1,
@@ -380,11 +398,7 @@ static void record_submitted_without_a_producer_waits_in_order(void **state)
         for (int i = 0; i < 20; i++)
                 submitter_send(w->s, 10, 10);
         submitter_wait_all(w->s);
-        got = mock_kafka_wait(w->kafka, "logs", 200);
-        assert_int_equal(got.n, 200);
-        for (size_t i = 0; i < got.n; i++)
-                assert_int_equal(strtoul(mock_record_header(&got.v[i], "n"), NULL, 10), i);
-        mock_records_free(&got);
+        assert_in_order(w, "logs", 200);
 }
 
 /* --- the end -------------------------------------------------------------------------------- */
@@ -437,6 +451,7 @@ int main(void)
                 TEST(missing_topic_is_named_and_records_wait_for_it),
                 TEST(record_for_a_missing_topic_does_not_hold_its_batch),
                 TEST(refused_credentials_are_waited_out),
+                TEST(records_that_wait_for_their_next_try_are_not_overtaken),
                 TEST(fatal_error_makes_a_new_producer_take_over),
                 TEST(producer_that_dies_before_its_first_record_is_replaced),
                 TEST(record_submitted_without_a_producer_waits_in_order),
