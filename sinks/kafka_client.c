@@ -171,6 +171,8 @@ int kafka_client_start(struct kafka_client *c, const rd_kafka_conf_t *conf, cons
         c->io = (struct io){ .fd = fd, .name = c->name, .fn = on_ready, .arg = c };
         loop_add(c->loop, &c->io, EPOLLIN);
         rd_kafka_queue_io_event_enable(c->queue, fd, &one, sizeof(one));
+        /* What was queued since rd_kafka_new has signalled nobody, and while it lies there nothing else will. */
+        CHECK(eventfd_write(fd, 1) == 0);
         enter(c, KAFKA_CLIENT_UP, "started");
         return 0;
 }
