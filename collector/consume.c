@@ -19,6 +19,7 @@ enum {
         KEEPALIVE_MS = 1000,            /* polled at least so often, for max.poll.interval.ms */
         ASK_TIMEOUT_MS = 1000,          /* questions to the broker that have no asynchronous form */
         COMMIT_ANSWER_MS = 3000,        /* how long a leaving partition waits for its commit */
+        TROUBLE_STALE_MS = 45000,       /* librdkafka repeats what goes on every 30 s */
 };
 
 /* librdkafka's share of the memory: what lies in its queue between two polls, and one fetch per broker. */
@@ -55,6 +56,7 @@ struct consume {
         int64_t commit_after_ms;
         char *cluster;                  /* owned */
         char trouble[512];
+        int64_t trouble_ms;             /* when it was last heard of */
 };
 
 static const char *reb_name[] = { "none", "starting", "draining", "committing" };
@@ -78,6 +80,7 @@ static void set_trouble(struct consume *c, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(c->trouble, sizeof(c->trouble), fmt, ap);
         va_end(ap);
+        c->trouble_ms = loop_now_ms(c->loop);
 }
 
 /* --- partitions come and go ------------------------------------------------------------------ */
@@ -358,6 +361,16 @@ void consume_settle(struct consume *c, struct partition *p, uint64_t seq)
         }
 }
 
+static rd_kafka_topic_partition_list_t *list_ours(const struct consume *c)
+{
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+        struct partition *p;
+
+        for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;)
+                rd_kafka_topic_partition_list_add(list, p->topic, p->id);
+        return list;
+}
+
 /* --- taking ---------------------------------------------------------------------------------- */
 
 static void take(struct consume *c, const rd_kafka_message_t *m)
@@ -387,26 +400,65 @@ static void seek_to(struct consume *c, struct partition *p, int64_t offset)
         }
 }
 
-/* The wanted offset is gone: retention was faster than we were. What lies between is lost, and said so. */
-static void on_out_of_range(struct consume *c, const rd_kafka_message_t *m)
+/* A fetcher that has stopped over its offset takes no seek: the partition is assigned once more. */
+static void assign_again(struct consume *c, const struct partition *p)
 {
-        const char *topic = m->rkt ? rd_kafka_topic_name(m->rkt) : "?";
-        struct partition *p = partitions_get(&c->parts, topic, m->partition);
+        rd_kafka_topic_partition_list_t *list = cooperative(c) ? rd_kafka_topic_partition_list_new(1) : list_ours(c);
+
+        if (cooperative(c)) {
+                rd_kafka_topic_partition_list_add(list, p->topic, p->id)->offset = p->next;
+                report_assign_error(c, rd_kafka_incremental_unassign(c->rk, list));
+                report_assign_error(c, rd_kafka_incremental_assign(c->rk, list));
+        } else {
+                for (int i = 0; i < list->cnt; i++) {
+                        int64_t next = find(c, &list->elems[i])->next;
+                        list->elems[i].offset = next > 0 ? next : RD_KAFKA_OFFSET_BEGINNING;
+                }
+                rd_kafka_assign(c->rk, list);
+        }
+        if (c->paused)
+                rd_kafka_pause_partitions(c->rk, list);
+        rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* Retention was faster than we were.  What lies between is lost, and said so. False: the broker did not answer. */
+static bool leap(struct consume *c, struct partition *p)
+{
         int64_t low = 0, high = 0;
 
-        stat_inc(&c->stats->offset_resets);
-        if (!p || rd_kafka_query_watermark_offsets(c->rk, topic, m->partition, &low, &high, ASK_TIMEOUT_MS) != 0) {
-                set_trouble(c, "offset of topic %s partition %d no longer exists, and its range cannot be asked for",
-                            topic, m->partition);
-                return;
+        if (rd_kafka_query_watermark_offsets(c->rk, p->topic, p->id, &low, &high, ASK_TIMEOUT_MS) != 0) {
+                set_trouble(c, "offset %lld of topic %s partition %d no longer exists, and the broker does not say which do",
+                            (long long)p->next, p->topic, p->id);
+                return false;
         }
         int64_t to = p->next < low ? low : p->next > high ? high : p->next;
-        log_error("consume", "offsets lost: topic=%s partition=%d from=%lld to=%lld", topic, m->partition,
+        log_error("consume", "offsets lost: topic=%s partition=%d from=%lld to=%lld", p->topic, p->id,
                   (long long)p->next, (long long)to);
         if (to > p->next)
                 stat_add(&c->stats->records_lost, to - p->next);
-        p->next = to;
-        seek_to(c, p, to);
+        partition_leap(p, to);
+        assign_again(c, p);
+        return true;
+}
+
+static void leap_where_needed(struct consume *c)
+{
+        struct partition *p;
+
+        if (c->rebalance != REB_NONE || loop_now_ms(c->loop) < c->ask_again_ms)
+                return;
+        for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;)
+                if (p->out_of_range && p->held == 0 && !leap(c, p))
+                        c->ask_again_ms = loop_now_ms(c->loop) + ASK_TIMEOUT_MS;
+}
+
+static void on_out_of_range(struct consume *c, const rd_kafka_message_t *m)
+{
+        struct partition *p = m->rkt ? partitions_get(&c->parts, rd_kafka_topic_name(m->rkt), m->partition) : NULL;
+
+        stat_inc(&c->stats->offset_resets);
+        if (p)
+                p->out_of_range = true;
 }
 
 static void on_error(struct consume *c, const rd_kafka_message_t *m)
@@ -471,20 +523,11 @@ static void keepalive(struct timer *t)
 void consume_turn(struct consume *c)
 {
         step_rebalance(c);
+        leap_where_needed(c);
         commit_when_due(c);
 }
 
 /* --- pause ----------------------------------------------------------------------------------- */
-
-static rd_kafka_topic_partition_list_t *list_ours(const struct consume *c)
-{
-        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
-        struct partition *p;
-
-        for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;)
-                rd_kafka_topic_partition_list_add(list, p->topic, p->id);
-        return list;
-}
 
 void consume_pause(struct consume *c)
 {
@@ -535,7 +578,8 @@ bool consume_at_end(const struct consume *c)
 
 const char *consume_trouble(const struct consume *c)
 {
-        return c->trouble[0] ? c->trouble : NULL;
+        bool stale = loop_now_ms(c->loop) - c->trouble_ms > TROUBLE_STALE_MS;
+        return c->trouble[0] && !stale ? c->trouble : NULL;
 }
 
 int64_t consume_lag(const struct consume *c, const struct partition *p)
@@ -563,6 +607,7 @@ static void on_kafka_error(rd_kafka_t *rk, int err, const char *reason, void *op
         stat_inc(&c->stats->consumer_errors);
         if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !c->trouble[0])     /* the broker's own error says more */
                 kafka_sentence(reason, c->trouble, sizeof(c->trouble));
+        c->trouble_ms = loop_now_ms(c->loop);
 }
 
 static int set_properties(struct consume *c, rd_kafka_conf_t *conf, struct err *e)

@@ -89,6 +89,18 @@ bool partition_settle(struct partition *p, uint64_t seq)
         return true;
 }
 
+void partition_leap(struct partition *p, int64_t offset)
+{
+        if (offset < p->next) {
+                CHECK(p->held == 0);
+                ackwin_fini(&p->window);
+                ackwin_init(&p->window, MAX_INFLIGHT, offset);
+                p->stored = offset;
+        }
+        p->next = offset;
+        p->out_of_range = false;
+}
+
 int64_t partition_committable(const struct partition *p)
 {
         int64_t settled = ackwin_committed(&p->window);

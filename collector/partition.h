@@ -42,6 +42,7 @@ struct partition {
         struct ackwin window;           /* settled up to here: its committed is what may be committed */
         int64_t stored;                 /* committed at the broker, as far as answered */
         size_t held;                    /* records taken and not settled */
+        bool out_of_range;              /* the offset to take next no longer exists */
         bool ended;                     /* --once: its end was seen */
 };
 
@@ -61,6 +62,9 @@ uint64_t partition_take(struct partition *p, int64_t offset);
 
 /* One of its records is settled. False: late, the window was not moved. The caller frees p when it is gone and held is 0. */
 bool partition_settle(struct partition *p, uint64_t seq);
+
+/* Go on at `offset`: forward over what is lost, or back in a topic that was made anew. Nothing may be held to go back. */
+void partition_leap(struct partition *p, int64_t offset);
 
 /* Offset to commit now, or -1 when there is nothing new. */
 int64_t partition_committable(const struct partition *p);

@@ -327,6 +327,33 @@ static void a_broker_that_is_away_is_named_and_waited_for(void **state)
         leave(m);
 }
 
+/* The mock keeps about 5 MB of a partition: what was committed long ago is gone. */
+static void offsets_that_retention_took_are_counted_and_passed(void **state)
+{
+        struct mock_kafka *k = *state;
+        enum { SIZE = 64 * 1024, LAST = 159 };
+        char *large = xcalloc(1, SIZE + 1);
+        struct mock_record r = { .partition = 0, .value = large, .value_len = SIZE };
+
+        put_records(k, 0, 3);
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(m->ntaken == 3 && committed(k, 0) == 3, m, NULL);
+        leave(m);
+        memset(large, 'x', SIZE);
+        for (int i = 3; i <= LAST; i++)
+                mock_kafka_put(k, "logs", &r);
+        m = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(m->taken[0][LAST] > 0, m, NULL);
+        int64_t lost = stat_get(&m->stats.records_lost);
+        assert_int_equal(stat_get(&m->stats.offset_resets), 1);
+        assert_true(lost > 0);
+        assert_int_equal(lost + (int64_t)m->ntaken, LAST + 1 - 3);
+        assert_int_equal(m->taken[0][3 + lost - 1], 0);
+        assert_int_equal(m->taken[0][3 + lost], 1);
+        leave(m);
+        free(large);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, clean_up)
@@ -338,6 +365,7 @@ int main(void)
                 TEST(cooperative_revokes_are_drained_and_committed_before_they_go),
                 TEST(eager_revokes_are_drained_and_committed_before_they_go),
                 TEST(answers_after_the_revoke_deadline_are_late_and_commit_nothing),
+                TEST(offsets_that_retention_took_are_counted_and_passed),
                 TEST(a_broker_that_is_away_is_named_and_waited_for),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

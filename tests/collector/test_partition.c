@@ -68,6 +68,21 @@ static void a_late_answer_moves_no_offset(void **state)
         map_fini(&ps.map);
 }
 
+static void a_leap_goes_over_what_is_lost_or_back_to_a_new_beginning(void **state)
+{
+        struct partition *p = partition_new("logs", 0, 100);
+
+        (void)state;
+        partition_leap(p, 150);
+        partition_settle(p, partition_take(p, 150));
+        assert_int_equal(partition_committable(p), 151);
+        partition_leap(p, 10);
+        assert_int_equal(partition_committable(p), -1);
+        partition_settle(p, partition_take(p, 10));
+        assert_int_equal(partition_committable(p), 11);
+        partition_free(p);
+}
+
 static void partitions_are_told_apart_by_topic_and_number(void **state)
 {
         struct partitions ps = { 0 };
@@ -95,6 +110,7 @@ int main(void)
                 cmocka_unit_test(only_what_is_settled_without_a_gap_may_be_committed),
                 cmocka_unit_test(offsets_with_holes_commit_behind_the_last_record),
                 cmocka_unit_test(a_late_answer_moves_no_offset),
+                cmocka_unit_test(a_leap_goes_over_what_is_lost_or_back_to_a_new_beginning),
                 cmocka_unit_test(partitions_are_told_apart_by_topic_and_number),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
