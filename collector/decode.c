@@ -11,17 +11,20 @@
 #include "event/event.h"
 #include "event/ident.h"
 #include "event/scan.h"
+#include "event/shape.h"
 #include "event/template.h"
 #include "event/timestamp.h"
 
-enum { AT_TIME, AT_ID, NFIXED };        /* what is always looked for; the template's fields follow */
+enum { AT_TIME, AT_ID, NFIXED }; /* what is always looked for; the template's fields follow */
 
 struct decoder {
         struct collector_stats *stats;
-        struct template *index;         /* owned */
-        const char *paths[SCAN_PATHS];  /* borrowed from the template and from constants */
+        struct template *index;        /* owned */
+        const char *paths[SCAN_PATHS]; /* borrowed from the template and from constants */
         size_t npaths;
-        struct buf name;                /* index name being made */
+        struct buf name;      /* index name being made */
+        struct shape *shape;  /* owned */
+        struct buf rewritten; /* a foreign event as the document it becomes */
 };
 
 struct decoder *decode_new(const char *index_template, struct collector_stats *stats, struct err *e)
@@ -40,6 +43,7 @@ struct decoder *decode_new(const char *index_template, struct collector_stats *s
         struct decoder *d = xcalloc(1, sizeof(*d));
         d->stats = stats;
         d->index = t;
+        d->shape = shape_new();
         d->paths[AT_TIME] = "@timestamp";
         d->paths[AT_ID] = "event.id";
         for (size_t i = 0; i < n; i++)
@@ -53,7 +57,9 @@ void decode_free(struct decoder *d)
         if (!d)
                 return;
         template_free(d->index);
+        shape_free(d->shape);
         buf_fini(&d->name);
+        buf_fini(&d->rewritten);
         free(d);
 }
 
@@ -69,7 +75,8 @@ static struct slice put_id(const struct incoming *in, const struct scan_value *i
 
         if (is_our_id(id))
                 return batch_put(b, id->p, id->len);
-        struct ident record = ident_of_record(in->cluster, in->topic, in->partition, in->offset, in->timestamp_ms);
+        struct ident record =
+                ident_of_record(in->cluster, in->topic, in->partition, in->offset, in->timestamp_ms);
         ident_text(&record, text);
         return batch_put(b, text, IDENT_FILE_TEXT);
 }
@@ -84,8 +91,8 @@ static int64_t record_time_ns(const struct incoming *in)
         return now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static struct slice put_value(struct decoder *d, const struct incoming *in, enum scan_result is, bool has_time,
-                              struct batch *b)
+static struct slice put_value(struct decoder *d, const struct incoming *in, enum scan_result is,
+                              bool has_time, struct batch *b)
 {
         size_t start = b->data.len;
 
@@ -118,32 +125,71 @@ static int64_t event_time_ns(const struct incoming *in, const struct scan_value 
         return record_time_ns(in);
 }
 
-static bool put_dest(struct decoder *d, const struct incoming *in, const struct scan_value *values, struct batch *b,
-                     struct slice *ret)
+static bool put_dest(struct decoder *d, const struct incoming *in, const struct scan_value *values,
+                     struct batch *b, struct slice *ret)
 {
         buf_reset(&d->name);
-        if (!template_expand(d->index, values + NFIXED, in->topic, event_time_ns(in, &values[AT_TIME]), &d->name))
+        if (!template_expand(d->index, values + NFIXED, in->topic, event_time_ns(in, &values[AT_TIME]),
+                             &d->name))
                 return false;
         *ret = batch_put(b, d->name.data, d->name.len);
         return true;
+}
+
+static void count_shape(struct collector_stats *stats, const struct shape_verdict *v)
+{
+        struct stat_value *const foreign[] = {
+                [SHAPE_FILEBEAT] = &stats->foreign_filebeat, [SHAPE_FLUENT_BIT] = &stats->foreign_fluent_bit,
+                [SHAPE_VECTOR] = &stats->foreign_vector,     [SHAPE_LOGSTASH] = &stats->foreign_logstash,
+                [SHAPE_DOCKER] = &stats->foreign_docker,     [SHAPE_GELF] = &stats->foreign_gelf,
+                [SHAPE_JOURNALD] = &stats->foreign_journald, [SHAPE_JSON] = &stats->foreign_json,
+        };
+
+        if (v->kind != SHAPE_ECS)
+                stat_inc(foreign[v->kind]);
+        if (v->doubles)
+                stat_add(&stats->double_keys, (int64_t)v->doubles);
+}
+
+static enum scan_result scan(struct decoder *d, const struct incoming *in, struct scan_value *values,
+                             struct scan_info *info)
+{
+        return scan_json_members(in->payload, in->len, d->paths, d->npaths, values, info,
+                                 shape_members(d->shape));
+}
+
+/* What another sender wrote, as the document it becomes: in and values are that document's then. */
+static void reshape(struct decoder *d, struct incoming *in, struct scan_value *values)
+{
+        buf_reset(&d->rewritten);
+        const struct shape_verdict v = shape_write(d->shape, in->payload, in->len, &d->rewritten);
+
+        count_shape(d->stats, &v);
+        if (!v.rewritten)
+                return;
+        in->payload = d->rewritten.data;
+        in->len = d->rewritten.len;
+        scan_json(in->payload, in->len, d->paths, d->npaths, values, NULL);
 }
 
 bool decode(struct decoder *d, const struct incoming *in, struct batch *b)
 {
         struct scan_value values[SCAN_PATHS] = { 0 };
         struct scan_info info = { 0 };
-        struct incoming repaired = *in;
+        struct incoming doc = *in;
         struct buf text = { 0 };
-        enum scan_result is = scan_json(in->payload, in->len, d->paths, d->npaths, values, &info);
+        enum scan_result is = scan(d, &doc, values, &info);
 
         if (is == SCAN_IS_OBJECT && info.invalid_utf8) {
                 stat_inc(&d->stats->utf8_repaired);
                 json_repair_utf8(&text, in->payload, in->len);
-                repaired.payload = text.data;
-                repaired.len = text.len;
-                is = scan_json(text.data, text.len, d->paths, d->npaths, values, &info);
+                doc.payload = text.data;
+                doc.len = text.len;
+                is = scan(d, &doc, values, &info);
         }
-        struct slice value = put_value(d, &repaired, is, values[AT_TIME].type != SCAN_ABSENT, b);
+        if (is == SCAN_IS_OBJECT)
+                reshape(d, &doc, values);
+        struct slice value = put_value(d, &doc, is, values[AT_TIME].type != SCAN_ABSENT, b);
         struct slice id = put_id(in, &values[AT_ID], b), dest = { 0 };
         bool ok = put_dest(d, in, values, b, &dest);
 

@@ -2,7 +2,7 @@
 /* decode: from a Kafka record to a document, its index and its id.
  *
  *      a Sluice or ECS event   passes through, byte for byte
- *      another JSON object     passes through; @timestamp is spliced in where it is missing
+ *      another JSON object     becomes what event/shape.h says; @timestamp is spliced in where it is missing
  *      anything else           is the message of a document of its own
  *
  * The id is the event's own where Sluice gave it one (scheme prefix at event.id), else it names the Kafka record:

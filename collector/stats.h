@@ -16,6 +16,8 @@
 #define DROPPED                                                                                      \
         "Records given up, by reason; taken_again: not settled before a reload, counted as consumed " \
         "once more after it."
+#define FOREIGN "Records of other senders, by shape; json: of no known one, and rewritten."
+#define DOUBLE_KEYS "Members left out because their key stood before them in the same event."
 
 #define COLLECTOR_STATS(X)                                                                                  \
         X(COUNTER, consumed, "records_consumed_total", NULL, "Records taken from Kafka.")                   \
@@ -29,6 +31,15 @@
         X(GAUGE, in_flight, "records_in_flight", NULL, "Records taken and not yet settled.")                \
         X(COUNTER, consumed_bytes, "consumed_bytes_total", NULL, "Payload bytes taken from Kafka.")         \
         X(COUNTER, text_records, "text_records_total", NULL, "Records that were no JSON object.")           \
+        X(COUNTER, foreign_filebeat, "records_foreign_total", "shape=\"filebeat\"", FOREIGN)                \
+        X(COUNTER, foreign_fluent_bit, "records_foreign_total", "shape=\"fluent-bit\"", FOREIGN)            \
+        X(COUNTER, foreign_vector, "records_foreign_total", "shape=\"vector\"", FOREIGN)                    \
+        X(COUNTER, foreign_logstash, "records_foreign_total", "shape=\"logstash\"", FOREIGN)                \
+        X(COUNTER, foreign_docker, "records_foreign_total", "shape=\"docker\"", FOREIGN)                    \
+        X(COUNTER, foreign_gelf, "records_foreign_total", "shape=\"gelf\"", FOREIGN)                        \
+        X(COUNTER, foreign_journald, "records_foreign_total", "shape=\"journald\"", FOREIGN)                \
+        X(COUNTER, foreign_json, "records_foreign_total", "shape=\"json\"", FOREIGN)                        \
+        X(COUNTER, double_keys, "double_keys_total", NULL, DOUBLE_KEYS)                                     \
         X(COUNTER, utf8_repaired, "utf8_repaired_total", NULL, "Records whose invalid UTF-8 was repaired.") \
         X(GAUGE, held_bytes, "held_bytes", NULL, "Bytes of documents held.")                                \
         X(GAUGE, budget_bytes, "budget_bytes", NULL, "Bound of held_bytes; partitions pause there.")        \

@@ -21,7 +21,8 @@ struct scanner {
         const char *p, *end;
         const char *const *paths;
         struct scan_value *values;
-        uint32_t found; /* bit i: values[i] is set */
+        struct scan_members *members; /* NULL: nobody asks */
+        uint32_t found;               /* bit i: values[i] is set */
         int depth;
         struct scan_info info;
 };
@@ -252,6 +253,16 @@ static void keep(struct scanner *s, uint32_t hits, const struct scan_value *v)
                 s->values[__builtin_ctz(hits)] = *v;
 }
 
+static void list_member(struct scan_members *m, const struct scan_value *key, bool escaped,
+                        const struct scan_value *value)
+{
+        if (m->n < m->max)
+                m->list[m->n] = (struct scan_member){
+                        .key = key->p, .key_len = (uint32_t)key->len, .key_escaped = escaped, .value = *value
+                };
+        m->n++;
+}
+
 static bool scan_member(struct scanner *s, const struct match *outer)
 {
         struct match inner = { .fits = 0 };
@@ -270,6 +281,8 @@ static bool scan_member(struct scanner *s, const struct match *outer)
                 return false;
         if (inner.hits)
                 keep(s, inner.hits, &value);
+        if (s->members && s->depth == 1)
+                list_member(s->members, &key, escaped, &value);
         return true;
 }
 
@@ -341,14 +354,25 @@ static bool scan_value(struct scanner *s, const struct match *m, struct scan_val
 enum scan_result scan_json(const char *text, size_t len, const char *const *paths, size_t n,
                            struct scan_value *values, struct scan_info *info)
 {
+        return scan_json_members(text, len, paths, n, values, info, NULL);
+}
+
+enum scan_result scan_json_members(const char *text, size_t len, const char *const *paths, size_t n,
+                                   struct scan_value *values, struct scan_info *info,
+                                   struct scan_members *members)
+{
         CHECK(n <= SCAN_PATHS);
 
-        struct scanner s = { .p = text, .end = text + len, .paths = paths, .values = values };
+        struct scanner s = {
+                .p = text, .end = text + len, .paths = paths, .values = values, .members = members
+        };
         struct match root = { .fits = (uint32_t)(((uint64_t)1 << n) - 1) };
         struct scan_value whole;
 
         for (size_t i = 0; i < n; i++)
                 values[i] = (struct scan_value){ .type = SCAN_ABSENT };
+        if (members)
+                members->n = 0;
         skip_space(&s);
         bool ok = scan_value(&s, &root, &whole);
         skip_space(&s);

@@ -47,6 +47,24 @@ struct scan_info {
 enum scan_result scan_json(const char *text, size_t len, const char *const *paths, size_t n,
                            struct scan_value *values, struct scan_info *info);
 
+/* The members of the outermost object, in their order. */
+struct scan_member {
+        const char *key;                /* borrowed from the text, without quotes, still escaped */
+        uint32_t key_len;
+        bool key_escaped;               /* holds a backslash */
+        struct scan_value value;
+};
+
+struct scan_members {
+        struct scan_member *list;       /* the caller's, room for max */
+        size_t max;
+        size_t n;                       /* all that there are: those after the first max are counted only */
+};
+
+/* scan_json that also lists the members of an object, in the same pass. */
+enum scan_result scan_json_members(const char *text, size_t len, const char *const *paths, size_t n,
+                                   struct scan_value *values, struct scan_info *info, struct scan_members *members);
+
 /* Appends a string value of scan_json's with its escapes undone (lone surrogates
  * become U+FFFD).  Bytes that are not UTF-8 stay as they are. */
 void scan_unescape(struct buf *b, const struct scan_value *v);
