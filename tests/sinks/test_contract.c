@@ -11,18 +11,27 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/backoff.h"
 #include "base/mem.h"
 #include "sinks/elasticsearch.h"
+#include "sinks/file.h"
 #include "sinks/kafka.h"
+#include "sinks/stdout.h"
 #include "tests/fake/fake_es.h"
 #include "tests/fake/mock_kafka.h"
 #include "tests/fake/sink_flaky.h"
 #include "tests/fake/submitter.h"
+#include "tests/fake/tmpdir.h"
 
 struct row {
         const char *name;
@@ -165,6 +174,149 @@ static void es_silence(void *env, bool on)
                 fake_es_up(env);
 }
 
+/* --- file: silent is a directory that has gone ----------------------------------------------- */
+
+struct file_env {
+        char *dir, *out, *away, *path;
+        bool lz4;
+};
+
+static void *file_env_new(void)
+{
+        struct file_env *env = xcalloc(1, sizeof(*env));
+
+        env->dir = tmpdir_new();
+        env->out = tmpdir_path(env->dir, "out");
+        env->away = tmpdir_path(env->dir, "away");
+        env->path = tmpdir_path(env->out, "events.ndjson");
+        assert_int_equal(mkdir(env->out, 0755), 0);
+        return env;
+}
+
+static void *lz4_env_new(void)
+{
+        struct file_env *env = file_env_new();
+
+        env->lz4 = true;
+        return env;
+}
+
+static void file_env_free(void *arg)
+{
+        struct file_env *env = arg;
+
+        tmpdir_free(env->dir);
+        free(env->out);
+        free(env->away);
+        free(env->path);
+        free(env);
+}
+
+static struct sink *file_make(void *arg, struct loop *l, const struct sink_owner *owner,
+                              const struct sink_limits *limits, struct err *e)
+{
+        struct file_env *env = arg;
+        const struct file_config c = { .path = env->path,
+                                       .compression = env->lz4 ? FILE_LZ4 : FILE_PLAIN,
+                                       .sync = FILE_SYNC_BATCH,
+                                       .rotate_bytes = 100000,
+                                       .max_total_bytes = 1 << 30,
+                                       .retry_base_ms = 2,
+                                       .retry_max_ms = 20 };
+
+        return sink_file_new(l, &c, owner, limits, e);
+}
+
+static void file_silence(void *arg, bool on)
+{
+        struct file_env *env = arg;
+
+        assert_int_equal(on ? rename(env->out, env->away) : rename(env->away, env->out), 0);
+}
+
+/* --- stdout: a named pipe; silent is one without a reader ------------------------------------ */
+
+struct pipe_env {
+        char *dir, *path;
+        int writer;
+        pthread_t thread;
+        pthread_mutex_t lock; /* of what follows */
+        int reader;           /* -1: nobody reads */
+        bool stop;
+};
+
+static bool read_some(struct pipe_env *env)
+{
+        char bytes[65536];
+
+        pthread_mutex_lock(&env->lock);
+        while (env->reader >= 0 && read(env->reader, bytes, sizeof(bytes)) > 0)
+                ;
+        bool stop = env->stop;
+        pthread_mutex_unlock(&env->lock);
+        return !stop;
+}
+
+/* It looks every ms instead of polling the pipe: a poll would keep it open beyond its close. */
+static void *read_all(void *arg)
+{
+        while (read_some(arg))
+                poll(NULL, 0, 1);
+        return NULL;
+}
+
+static void pipe_silence(void *arg, bool on)
+{
+        struct pipe_env *env = arg;
+
+        pthread_mutex_lock(&env->lock);
+        if (on)
+                close(env->reader);
+        env->reader = on ? -1 : open(env->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        pthread_mutex_unlock(&env->lock);
+}
+
+static void *pipe_env_new(void)
+{
+        struct pipe_env *env = xcalloc(1, sizeof(*env));
+
+        signal(SIGPIPE, SIG_IGN);
+        env->dir = tmpdir_new();
+        env->path = tmpdir_path(env->dir, "pipe");
+        assert_int_equal(mkfifo(env->path, 0600), 0);
+        pthread_mutex_init(&env->lock, NULL);
+        pipe_silence(env, false);
+        env->writer = open(env->path, O_WRONLY | O_CLOEXEC);
+        assert_true(env->writer >= 0);
+        assert_int_equal(pthread_create(&env->thread, NULL, read_all, env), 0);
+        return env;
+}
+
+static void pipe_env_free(void *arg)
+{
+        struct pipe_env *env = arg;
+
+        pthread_mutex_lock(&env->lock);
+        env->stop = true;
+        pthread_mutex_unlock(&env->lock);
+        pthread_join(env->thread, NULL);
+        if (env->reader >= 0)
+                close(env->reader);
+        close(env->writer);
+        pthread_mutex_destroy(&env->lock);
+        tmpdir_free(env->dir);
+        free(env->path);
+        free(env);
+}
+
+static struct sink *pipe_make(void *arg, struct loop *l, const struct sink_owner *owner,
+                              const struct sink_limits *limits, struct err *e)
+{
+        struct pipe_env *env = arg;
+
+        return sink_stdout_new(l, env->writer, owner, limits, e);
+}
+
 /* --- the table ------------------------------------------------------------------------------ */
 
 static const struct row rows[] = {
@@ -173,6 +325,10 @@ static const struct row rows[] = {
         { "flaky around flaky", wrap_env_new, free, flaky_make, flaky_silence, "it is held" },
         { "kafka", kafka_env_new, kafka_env_free, kafka_make, kafka_silence, "kafka broker 127.0.0.1:" },
         { "elasticsearch", es_env_new, es_env_free, es_make, es_silence, "http://127.0.0.1:" },
+        { "file", file_env_new, file_env_free, file_make, file_silence, "/out/events.ndjson: cannot" },
+        { "file, lz4", lz4_env_new, file_env_free, file_make, file_silence,
+          "/out/events.ndjson.lz4: cannot" },
+        { "stdout", pipe_env_new, pipe_env_free, pipe_make, pipe_silence, "standard output: its reader" },
 };
 
 struct world {
