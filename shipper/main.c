@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* shipper: tails files and puts every line into Kafka at least once.
  *
- *   globs, inotify --> watch --> tail --> lines --> ship --> sink (kafka)
+ *   globs, inotify --> watch --> tail --> lines --> ship --> sink (kafka, or another output)
  *                                 ^ ^                |         |
  *                                 | +- stop reading -+         | verdicts
  *                    checkpoint <-+---------- ack window <-----+
@@ -28,6 +28,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/start.h"
+#include "shipper/check.h"
 #include "shipper/lock.h"
 #include "shipper/shipper.h"
 #include "status/notify.h"
@@ -39,7 +40,7 @@ enum {
         RESERVE_BYTES = 5 * 1024 * 1024,
 };
 
-static const char *const verbs[] = { "run", NULL };
+static const char *const verbs[] = { "run", "check", NULL };
 
 static const char *versions(void)
 {
@@ -52,6 +53,7 @@ static const struct program program = {
         .name = "sluice-shipper",
         .summary = "tails log files and ships every line to Kafka, at least once",
         .usage = "  sluice-shipper [run] [-c FILE] [--set PATH=VALUE]... [FILE|GLOB ...]\n"
+                 "  sluice-shipper check [-c FILE] ...      would it work? files, state, brokers, topic\n"
                  "  sluice-shipper --brokers kafka:9092 --topic logs '/var/log/app/*.log'\n",
         .verbs = verbs,
         .default_config = "/etc/sluice/shipper.cfg",
@@ -210,11 +212,30 @@ static int open_state(struct shipper *s, struct err *e)
 }
 
 /* The parts that follow the configuration; loop and HTTP outlive them. */
+static int open_output(struct shipper *s, struct err *e)
+{
+        enum output output = (enum output)s->config.output;
+        struct output_config parts = shipper_output(&s->config);
+        struct sink_owner owner = ship_owner(s->ship);
+        struct sink_limits limits = { .max_batches = MAX_BATCHES,
+                                      .max_bytes = (size_t)s->config.memory - RESERVE_BYTES };
+
+        if (output == OUTPUT_ELASTICSEARCH) {
+                s->address = address_new(&s->config, e);
+                if (!s->address)
+                        return -e->code;
+        }
+        s->sink = output_new(s->loop, output, &parts, &owner, &limits, e);
+        if (!s->sink)
+                return -e->code;
+        ship_set_sink(s->ship, s->sink);
+        ship_set_address(s->ship, s->address);
+        return 0;
+}
+
 static int build(struct shipper *s, struct err *e)
 {
         struct ship_hooks hooks = { on_settled, on_room, s };
-        struct sink_limits limits = { .max_batches = MAX_BATCHES,
-                                      .max_bytes = (size_t)s->config.memory - RESERVE_BYTES };
 
         s->ship = ship_new(s->loop, &s->stats, &hooks);
         s->tail = tail_new(&(struct tail_parts){ s->loop, &s->config, &s->stats, s->ship });
@@ -222,11 +243,9 @@ static int build(struct shipper *s, struct err *e)
         if (r < 0)
                 return r;
         tail_set_checkpoint(s->tail, s->checkpoint);
-        struct sink_owner owner = ship_owner(s->ship);
-        s->sink = sink_kafka_new(s->loop, &s->config.kafka, &owner, &limits, e);
-        if (!s->sink)
-                return -e->code;
-        ship_set_sink(s->ship, s->sink);
+        r = open_output(s, e);
+        if (r < 0)
+                return r;
         s->watch = watch_new(s->loop, &s->config, s->tail, &s->stats);
         return 0;
 }
@@ -236,6 +255,7 @@ static void demolish(struct shipper *s)
         watch_free(s->watch);
         sink_free(s->sink);             /* hands back what was not acknowledged */
         ship_free(s->ship);
+        address_free(s->address);
         tail_free(s->tail);
         checkpoint_free(s->checkpoint);
         if (s->lock_fd >= 0)
@@ -243,6 +263,7 @@ static void demolish(struct shipper *s)
         s->watch = NULL;
         s->sink = NULL;
         s->ship = NULL;
+        s->address = NULL;
         s->tail = NULL;
         s->checkpoint = NULL;
         s->lock_fd = -1;
@@ -379,6 +400,17 @@ static int main_run(struct shipper *s, struct err *e)
         return r;
 }
 
+static int main_check(const struct shipper_config *config, const char *file)
+{
+        struct report report = { 0 };
+
+        shipper_check(config, file, &report);
+        report_print(&report, stdout);
+        int code = report.exit_code;
+        report_fini(&report);
+        return code;
+}
+
 int main(int argc, char **argv)
 {
         static struct shipper s = { .lock_fd = -1 };
@@ -393,7 +425,9 @@ int main(int argc, char **argv)
         log_setup((enum log_level)s.config.log_level, (enum log_format)s.config.log_format, STDERR_FILENO);
         ready_init(&s.ready);
         int r = shipper_config_finish(&s.config, args.args, args.nargs, &e);
-        if (r == 0)
+        if (r == 0 && strcmp(args.verb, "check") == 0)
+                s.exit_code = main_check(&s.config, program_file(&program, &args));
+        else if (r == 0)
                 r = main_run(&s, &e);
         code = s.exit_code;
         if (r < 0) {

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shipper/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "shipper/globs.h"
+#include "sinks/kafka_probe.h"
+
+/* What an event adds to its line: names, ids, the envelope of the record. */
+enum { EVENT_BYTES = 4096 };
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+/* 0, or why it cannot be read (errno). */
+static int try_file(const char *path, struct stat *st)
+{
+        int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+        if (fd < 0)
+                return errno;
+        int r = fstat(fd, st) < 0 ? errno : 0;
+        close(fd);
+        return r;
+}
+
+static void check_matches(const glob_t *found, const char *subject, struct report *r)
+{
+        size_t files = 0, unreadable = 0;
+        long long bytes = 0;
+
+        for (size_t i = 0; i < found->gl_pathc; i++) {
+                struct stat st;
+                if (globs_is_archive(found->gl_pathv[i]))
+                        continue;
+                int error = try_file(found->gl_pathv[i], &st);
+                if (error) {
+                        unreadable++;
+                        report_fail(r, EX_NOINPUT, subject, "%s cannot be read: %s%s", found->gl_pathv[i],
+                                    strerror(error),
+                                    error == EACCES ? "; let this user read it and enter its directories"
+                                                    : "");
+                } else if (S_ISREG(st.st_mode)) {
+                        files++;
+                        bytes += st.st_size;
+                }
+        }
+        if (files > 0)
+                report_ok(r, subject, "%zu file%s, %lld bytes", files, files == 1 ? "" : "s", bytes);
+        else if (unreadable == 0)
+                report_warn(r, subject, "matches no file");
+}
+
+static void check_pattern(const char *pattern, struct report *r)
+{
+        char *subject = xasprintf("input %s", pattern);
+        glob_t found;
+
+        switch (glob(pattern, GLOB_ERR, NULL, &found)) {
+        case 0:
+                check_matches(&found, subject, r);
+                break;
+        case GLOB_NOMATCH:
+                report_warn(r, subject, "matches no file");
+                break;
+        default:
+                report_fail(r, EX_NOINPUT, subject, "a directory cannot be listed: %s", strerror(errno));
+        }
+        globfree(&found);
+        free(subject);
+}
+
+static void check_inputs(const struct shipper_config *c, struct report *r)
+{
+        const struct input_config *in = c->inputs.v;
+
+        for (size_t i = 0; i < c->inputs.n; i++)
+                for (size_t p = 0; p < in[i].paths.n; p++)
+                        check_pattern(in[i].paths.v[p], r);
+}
+
+/* --- the state directory ------------------------------------------------------------------------ */
+
+/* The holder's pid in buf, or false: nobody has it.  Asks with a shared lock that is let go at once. */
+static bool is_held(const char *dir, char *buf, size_t size)
+{
+        char *path = xasprintf("%s/lock", dir);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0;
+
+        free(path);
+        if (held) {
+                ssize_t n = pread(fd, buf, size - 1, 0);
+                buf[n > 0 ? n : 0] = '\0';
+                buf[strcspn(buf, "\n")] = '\0';
+        }
+        if (fd >= 0)
+                close(fd);
+        return held;
+}
+
+static void check_missing_state(const char *dir, const char *subject, struct report *r)
+{
+        char *copy = xstrdup(dir);
+        const char *parent = dirname(copy);
+
+        if (access(parent, W_OK | X_OK) < 0)
+                report_fail(r, EX_CANTCREAT, subject, "is not there and cannot be made: %s: %s", parent,
+                            strerror(errno));
+        else
+                report_ok(r, subject, "is not there yet, will be made");
+        free(copy);
+}
+
+static void check_state(const char *dir, struct report *r)
+{
+        char *subject = xasprintf("state %s", dir), pid[32];
+        struct stat st;
+
+        if (stat(dir, &st) < 0 && errno == ENOENT)
+                check_missing_state(dir, subject, r);
+        else if (stat(dir, &st) < 0)
+                report_fail(r, EX_CANTCREAT, subject, "%s", strerror(errno));
+        else if (!S_ISDIR(st.st_mode))
+                report_fail(r, EX_CANTCREAT, subject, "is not a directory");
+        else if (access(dir, R_OK | W_OK | X_OK) < 0)
+                report_fail(r, EX_CANTCREAT, subject, "is not writable: %s", strerror(errno));
+        else if (is_held(dir, pid, sizeof(pid)))
+                report_ok(r, subject, "in use by process %s", pid[0] ? pid : "(unknown)");
+        else
+                report_ok(r, subject, "writable");
+        free(subject);
+}
+
+/* --- all ---------------------------------------------------------------------------------------- */
+
+static void check_kafka(const struct shipper_config *c, struct report *r)
+{
+        struct kafka_probe *p =
+                kafka_probe_new(c->kafka.brokers, &c->kafka.librdkafka, c->start_timeout_ms, r);
+
+        if (p)
+                kafka_probe_topic(p, c->kafka.topic, c->max_line_bytes + EVENT_BYTES);
+        kafka_probe_free(p);
+}
+
+void shipper_check(const struct shipper_config *c, const char *file, struct report *r)
+{
+        report_ok(r, "config", "%s", file ? file : "command line");
+        check_inputs(c, r);
+        check_state(c->state, r);
+        check_kafka(c, r);
+}
