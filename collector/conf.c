@@ -33,7 +33,10 @@ static const struct opt_table dlq_opts = { dlq_rows, ARRAY_LEN(dlq_rows), sizeof
 #define FIELD(member) offsetof(struct collector_config, member)
 static const struct opt rows[] = {
         { "kafka", OPT_TABLE, FIELD(kafka), .table = &consumer_opts, .help = "where records come from" },
-        { "elasticsearch", OPT_TABLE, FIELD(elasticsearch), .table = &es_opts, .help = "where documents go" },
+        { "output", OPT_CHOICE, FIELD(output), .def = "elasticsearch", .choices = &output_names[OUTPUT_ELASTICSEARCH],
+          .flag = "output", .flag_arg = "NAME", .help = "where documents go; elasticsearch and file have a table each" },
+        { "elasticsearch", OPT_TABLE, FIELD(elasticsearch), .table = &es_opts, .help = "output elasticsearch" },
+        { "file", OPT_TABLE, FIELD(file), .table = &file_opts, .help = "output file" },
         { "dlq", OPT_TABLE, FIELD(dlq), .table = &dlq_opts, .help = "dead letters" },
         { "http", OPT_STRING, FIELD(http), .def = "127.0.0.1:9601", .flag = "http", .flag_arg = "ADDR:PORT",
           .help = "serves /metrics, /status, /readyz and /healthz; port 0 takes a free one" },
@@ -62,4 +65,22 @@ static const struct opt rows[] = {
 };
 #undef FIELD
 
-const struct opt_table collector_opts = { rows, ARRAY_LEN(rows), sizeof(struct collector_config), NULL };
+enum output collector_output(const struct collector_config *c)
+{
+        return (enum output)(c->output + OUTPUT_ELASTICSEARCH);
+}
+
+struct output_config collector_output_parts(const struct collector_config *c)
+{
+        return (struct output_config){ .elasticsearch = &c->elasticsearch, .file = &c->file };
+}
+
+static void check(const void *conf, struct opt_errors *errors)
+{
+        const struct collector_config *c = conf;
+        struct output_config parts = collector_output_parts(c);
+
+        output_check(collector_output(c), &parts, errors);
+}
+
+const struct opt_table collector_opts = { rows, ARRAY_LEN(rows), sizeof(struct collector_config), check };

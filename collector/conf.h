@@ -4,7 +4,7 @@
 #define SLUICE_COLLECTOR_CONF_H
 
 #include "config/opt.h"
-#include "sinks/elasticsearch.h"
+#include "sinks/output.h"
 
 enum assignment { ASSIGN_COOPERATIVE, ASSIGN_RANGE };
 
@@ -21,7 +21,9 @@ struct dlq_config { char *topic; };
 
 struct collector_config {
         struct consumer_config kafka;
+        int64_t output;                 /* without kafka, so one less than enum output: collector_output */
         struct es_config elasticsearch;
+        struct file_config file;
         struct dlq_config dlq;
         char *http;
         int64_t memory;                 /* byte budget of the process */
@@ -33,5 +35,8 @@ struct collector_config {
 };
 
 extern const struct opt_table collector_opts;
+
+enum output collector_output(const struct collector_config *c);
+struct output_config collector_output_parts(const struct collector_config *c);  /* borrowed from c */
 
 #endif

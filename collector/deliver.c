@@ -208,7 +208,7 @@ void deliver_take(struct deliver *d, struct partition *p, uint64_t seq, const st
         r->seq = seq;
         r->meta[OFFSET] = in->offset;
         r->meta[TIMESTAMP] = in->timestamp_ms;
-        if (!ok)
+        if (!ok && collector_output(d->config) == OUTPUT_ELASTICSEARCH)
                 send_unindexable(d);
         if (full(d)) {
                 submit_open(d);

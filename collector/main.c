@@ -18,7 +18,6 @@
  * Reload: the same drain, then the parts are built anew from the new configuration and the group's offsets.
  */
 #include <errno.h>
-#include <librdkafka/rdkafka.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +28,7 @@
 #include "collector/collector.h"
 #include "config/start.h"
 #include "sinks/kafka.h"
+#include "sinks/versions.h"
 #include "status/notify.h"
 
 enum {
@@ -41,13 +41,6 @@ enum {
 
 static const char *const verbs[] = { "run", NULL };
 
-static const char *versions(void)
-{
-        static char text[128];
-        snprintf(text, sizeof(text), "librdkafka %s", rd_kafka_version_str());
-        return text;
-}
-
 static const struct program program = {
         .name = "sluice-collector",
         .summary = "takes log records from Kafka and indexes them in Elasticsearch, each exactly once",
@@ -56,7 +49,7 @@ static const struct program program = {
         .verbs = verbs,
         .default_config = "/etc/sluice/collector.cfg",
         .opts = &collector_opts,
-        .versions = versions,
+        .versions = versions_text,
 };
 
 /* --- a turn ---------------------------------------------------------------------------------- */

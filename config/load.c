@@ -8,6 +8,15 @@
 #include "base/mem.h"
 #include "config/source.h"
 
+#define TEXT_OF(number) #number
+#define DOTTED(a, b, c) TEXT_OF(a) "." TEXT_OF(b) "." TEXT_OF(c)
+#define LIBCONFIG_VERSION DOTTED(LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR, LIBCONFIG_VER_REVISION)
+
+const char *load_version(void)
+{
+        return LIBCONFIG_VERSION;
+}
+
 static enum node_type type_of(const config_setting_t *setting)
 {
         switch (config_setting_type(setting)) {

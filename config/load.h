@@ -15,4 +15,6 @@ int load_file(const char *path, struct node **ret, struct opt_errors *errors) MU
 /* One value as it would stand behind a `=`: `"dead"`, `[ "a", "b" ]`. */
 int load_value(const char *text, const char *where, struct node **ret, struct opt_errors *errors) MUST_CHECK;
 
+const char *load_version(void);         /* of libconfig, as compiled: it has no function for it */
+
 #endif

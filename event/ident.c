@@ -172,3 +172,8 @@ int ident_parse(const char *text, struct ident *ret)
         *ret = id;
         return 0;
 }
+
+unsigned ident_hash_version(void)
+{
+        return XXH_versionNumber();
+}

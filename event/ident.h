@@ -48,4 +48,6 @@ void ident_text(const struct ident *id, char out[IDENT_FILE_TEXT]);             
 void ident_line_text(const struct ident *id, char out[IDENT_LINE_TEXT]);        /* with the scheme in front, no NUL */
 int ident_parse(const char *text, struct ident *ret) MUST_CHECK;               /* IDENT_FILE_TEXT characters; 0 or -EINVAL */
 
+unsigned ident_hash_version(void);      /* of libxxhash, as loaded: 801 is 0.8.1 */
+
 #endif

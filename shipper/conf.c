@@ -23,8 +23,13 @@ static const struct opt_table input_opts = { input_rows, ARRAY_LEN(input_rows), 
 static const struct opt rows[] = {
         { "inputs", OPT_TABLES, offsetof(struct shipper_config, inputs), .table = &input_opts,
           .help = "what to tail" },
+        { "output", OPT_CHOICE, offsetof(struct shipper_config, output), .def = "kafka", .choices = output_names,
+          .flag = "output", .flag_arg = "NAME", .help = "where lines go; kafka, elasticsearch and file have a table each" },
         { "kafka", OPT_TABLE, offsetof(struct shipper_config, kafka), .table = &kafka_producer_opts,
-          .help = "where lines go" },
+          .help = "output kafka" },
+        { "elasticsearch", OPT_TABLE, offsetof(struct shipper_config, elasticsearch), .table = &es_opts,
+          .help = "output elasticsearch: lines are indexed without a Kafka on the way" },
+        { "file", OPT_TABLE, offsetof(struct shipper_config, file), .table = &file_opts, .help = "output file" },
         { "service", OPT_STRING, offsetof(struct shipper_config, service), .flag = "service", .flag_arg = "NAME",
           .help = "service.name of lines from files named on the command line" },
         { "host", OPT_STRING, offsetof(struct shipper_config, host),
@@ -51,7 +56,20 @@ static const struct opt rows[] = {
           .help = "ship what is there to its end, then exit; 0 only when all of it is acknowledged" },
 };
 
-const struct opt_table shipper_opts = { rows, ARRAY_LEN(rows), sizeof(struct shipper_config), NULL };
+struct output_config shipper_output(const struct shipper_config *c)
+{
+        return (struct output_config){ .kafka = &c->kafka, .elasticsearch = &c->elasticsearch, .file = &c->file };
+}
+
+static void check(const void *conf, struct opt_errors *errors)
+{
+        const struct shipper_config *c = conf;
+        struct output_config parts = shipper_output(c);
+
+        output_check((enum output)c->output, &parts, errors);
+}
+
+const struct opt_table shipper_opts = { rows, ARRAY_LEN(rows), sizeof(struct shipper_config), check };
 
 static void add_input(struct shipper_config *c, const char *const *paths, size_t n)
 {

@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "config/opt.h"
-#include "sinks/kafka.h"
+#include "sinks/output.h"
 
 struct input_config {
         struct strlist paths;           /* glob patterns */
@@ -14,7 +14,10 @@ struct input_config {
 
 struct shipper_config {
         struct tablelist inputs;        /* struct input_config */
+        int64_t output;                 /* enum output */
         struct kafka_config kafka;
+        struct es_config elasticsearch;
+        struct file_config file;
         char *service;                  /* of files named on the command line */
         char *host;                     /* host.name */
         char *state;                    /* directory */
@@ -29,6 +32,8 @@ struct shipper_config {
 };
 
 extern const struct opt_table shipper_opts;
+
+struct output_config shipper_output(const struct shipper_config *c);    /* borrowed from c */
 
 /* What the table cannot say: files named on the command line become one more input, patterns become
  * absolute, the host name is asked for.  -EINVAL: nothing to tail. */

@@ -16,7 +16,6 @@
  * Reload: the same drain, then the parts are built anew from the new configuration and the checkpoint.
  */
 #include <errno.h>
-#include <librdkafka/rdkafka.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +30,7 @@
 #include "shipper/check.h"
 #include "shipper/lock.h"
 #include "shipper/shipper.h"
+#include "sinks/versions.h"
 #include "status/notify.h"
 
 enum {
@@ -42,13 +42,6 @@ enum {
 
 static const char *const verbs[] = { "run", "check", NULL };
 
-static const char *versions(void)
-{
-        static char text[128];
-        snprintf(text, sizeof(text), "librdkafka %s", rd_kafka_version_str());
-        return text;
-}
-
 static const struct program program = {
         .name = "sluice-shipper",
         .summary = "tails log files and ships every line to Kafka, at least once",
@@ -58,7 +51,7 @@ static const struct program program = {
         .verbs = verbs,
         .default_config = "/etc/sluice/shipper.cfg",
         .opts = &shipper_opts,
-        .versions = versions,
+        .versions = versions_text,
 };
 
 /* --- a turn ---------------------------------------------------------------------------------- */

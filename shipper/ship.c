@@ -19,6 +19,9 @@ struct ship {
         struct batch *open;             /* owned; NULL between turns */
         struct file *key_of;            /* whose key was put last into open ... */
         struct slice key;               /* ... and where */
+        struct address *address;        /* borrowed; NULL: records need none */
+        const struct input_config *dest_of;     /* likewise: the input whose index was put last */
+        struct slice dest;
         int64_t read_ns;                /* wall time of the open batch: its lines were read just now */
         size_t last_bytes;              /* of the last batch: a hint for the next */
 };
@@ -64,6 +67,11 @@ void ship_set_sink(struct ship *s, struct sink *sink)
         stat_set(&s->stats->budget_bytes, (int64_t)sink->limits.max_bytes);
 }
 
+void ship_set_address(struct ship *s, struct address *a)
+{
+        s->address = a;
+}
+
 static void update_held(struct ship *s)
 {
         stat_set(&s->stats->held_bytes, (int64_t)(s->sink->bytes + (s->open ? batch_bytes(s->open) : 0)));
@@ -90,11 +98,22 @@ static struct slice key_for(struct ship *s, struct file *f)
         return s->key;
 }
 
+static void put_address(struct ship *s, const struct file *f, struct record *r)
+{
+        if (s->dest_of != f->input) {
+                s->dest = address_put(s->address, f->input, s->read_ns, s->open);
+                s->dest_of = f->input;
+        }
+        r->dest = s->dest;
+        r->id = (struct slice){ r->value.off + EVENT_ID_AT, IDENT_LINE_TEXT };
+}
+
 void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line *line, size_t limit)
 {
         if (!s->open) {
                 s->open = batch_new(s->last_bytes);
                 s->key_of = NULL;
+                s->dest_of = NULL;
                 s->read_ns = loop_clock(s->loop)->wall_ns(loop_clock(s->loop));
         }
         struct slice key = key_for(s, f);
@@ -113,6 +132,8 @@ void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line
         r->key = key;
         r->weight = 1;
         r->origin = f;
+        if (s->address)
+                put_address(s, f, r);
         CHECK(ackwin_open(&f->window, offset + (int64_t)line->size, &r->seq) == 0);
 
         stat_inc(&s->stats->lines_read);

@@ -14,6 +14,7 @@
 #define SLUICE_SHIPPER_SHIP_H
 
 #include "base/loop.h"
+#include "shipper/address.h"
 #include "shipper/file.h"
 #include "shipper/lines.h"
 #include "shipper/stats.h"
@@ -33,6 +34,8 @@ void ship_free(struct ship *s);                         /* NULL ok; after the si
 /* The sink is made with this owner, then given here; borrowed. */
 struct sink_owner ship_owner(struct ship *s);
 void ship_set_sink(struct ship *s, struct sink *sink);
+/* From now on a line's record carries its id and its index; borrowed. Only Elasticsearch wants them. */
+void ship_set_address(struct ship *s, struct address *a);
 
 bool ship_has_room(struct ship *s);                     /* false: stop reading, room() will come */
 /* Adds the line that starts at offset of f; limit: its text is cut there and marked. Ask ship_has_room before each. */

@@ -18,6 +18,7 @@ struct shipper {
         struct loop *loop;              /* all owned */
         struct checkpoint *checkpoint;
         struct ship *ship;
+        struct address *address;        /* NULL: the output needs none */
         struct sink *sink;
         struct tail *tail;
         struct watch *watch;

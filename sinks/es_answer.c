@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
+#include <yajl/yajl_version.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -342,4 +343,9 @@ bool es_answer_complete(const struct es_answer *a, size_t n)
         if (!a->parse->ended || !a->errors_seen)
                 return false;
         return !a->errors || a->items == n;
+}
+
+int es_answer_version(void)
+{
+        return yajl_version();
 }

@@ -62,4 +62,6 @@ bool es_answer_end(struct es_answer *a);
 /* After es_answer_end.  True: the answer of a bulk of n actions; a->errors and the items count. */
 bool es_answer_complete(const struct es_answer *a, size_t n);
 
+int es_answer_version(void);                    /* of yajl, as loaded: 20100 is 2.1.0 */
+
 #endif

@@ -227,3 +227,8 @@ void es_builder_free(struct es_builder *b)
         free(b->workers);
         free(b);
 }
+
+const char *es_body_version(void)
+{
+        return LIBDEFLATE_VERSION_STRING;
+}

@@ -57,4 +57,6 @@ void es_builder_add(struct es_builder *b, struct es_job *job);
 void es_builder_stop(struct es_builder *b);
 void es_builder_free(struct es_builder *b);             /* NULL ok; stops first */
 
+const char *es_body_version(void);                      /* of libdeflate, as compiled: it has no function for it */
+
 #endif

@@ -378,3 +378,8 @@ void http_client_free(struct http_client *c)
         free(c->authorization);
         free(c);
 }
+
+const char *http_client_version(void)
+{
+        return curl_version_info(CURLVERSION_NOW)->version;
+}

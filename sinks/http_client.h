@@ -78,4 +78,6 @@ void http_client_free(struct http_client *c);                   /* NULL ok; no r
 void http_send(struct http_client *c, struct http_request *r);
 void http_cancel(struct http_client *c, struct http_request *r); /* no callback follows; not under way: no-op */
 
+const char *http_client_version(void);                          /* of libcurl, as loaded */
+
 #endif

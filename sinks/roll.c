@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <lz4.h>
 #include <lz4frame.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -406,4 +407,9 @@ struct roll_counts roll_counts(const struct roll *r)
 int64_t roll_total(const struct roll *r)
 {
         return r->others + r->size;
+}
+
+const char *roll_version(void)
+{
+        return LZ4_versionString();
 }

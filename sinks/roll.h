@@ -47,4 +47,6 @@ const char *roll_path(const struct roll *r);            /* as it is called on th
 struct roll_counts roll_counts(const struct roll *r);
 int64_t roll_total(const struct roll *r);               /* bytes of all files, as last seen */
 
+const char *roll_version(void);                         /* of liblz4, as loaded */
+
 #endif

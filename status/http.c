@@ -349,3 +349,8 @@ const char *http_address(const struct http *h)
 {
         return h->address;
 }
+
+const char *http_version(void)
+{
+        return MHD_get_version();
+}

@@ -27,4 +27,6 @@ struct http *http_new(struct loop *l, const char *address, const struct http_rou
 void http_free(struct http *h);                                 /* NULL ok */
 const char *http_address(const struct http *h);                 /* what it is bound to, with the real port */
 
+const char *http_version(void);                                 /* of libmicrohttpd, as loaded */
+
 #endif
