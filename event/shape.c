@@ -400,7 +400,7 @@ static const struct shape_rule *own_rule(const struct shape *s, const char *name
 {
         for (size_t k = 0; s->known && k < s->known->rules.n; k++) {
                 const struct shape_rule *rule = &s->known->rules.rows[k];
-                if (strncmp(rule->key, name, len) == 0 && rule->key[len] == '\0')
+                if (strlen(rule->key) == len && memcmp(rule->key, name, len) == 0) /* a name may hold NUL */
                         return rule;
         }
         return NULL;

@@ -104,7 +104,7 @@ static bool put_line(struct buf *b, const struct scan_value *v)
                 if (text.len && text.data[text.len - 1] == "\n\r"[i])
                         text.len--;
         if (ok)
-                json_string(b, text.data, text.len);
+                json_string(b, buf_cstr(&text), text.len); /* data is NULL while it is empty */
         buf_fini(&text);
         return ok;
 }
@@ -145,7 +145,8 @@ static bool epoch_ns(const char *p, size_t n, int64_t *ret_ns)
         int64_t unit = unit_of(number), ns;
         if (memchr(p, 'e', n) || memchr(p, 'E', n)) {
                 double wide = number * (double)unit;
-                *ret_ns = (int64_t)wide;
+                if (wide < 9.2e18)
+                        *ret_ns = (int64_t)wide;
                 return wide < 9.2e18;
         }
         long long whole = strtoll(copy, &point, 10);

@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 #include "collector/decode.h"
-#include "event/shape.h"
+#include "event/shape_rules.h"
 
 #define DATA "tests/data/foreign/"
 
@@ -238,6 +238,8 @@ static void a_case_becomes_its_document(void **state)
                 { "{\"ts\":\"1795428000123456789\"}", "{\"@timestamp\":\"2026-11-23T10:00:00.123456789Z\"}" },
                 { "{\"ts\":\"2026-11-23 10:00:00Z\"}", "{\"@timestamp\":\"2026-11-23T10:00:00.000Z\"}" },
                 { "{\"ts\":-1}", "{\"@timestamp\":\"2023-11-14T22:13:20.123Z\",\"ts\":-1}" },
+                { T "\"log\":\"\"}", T "\"message\":\"\"}" },
+                { "{\"ts\":1.7e13}", "{\"@timestamp\":\"2023-11-14T22:13:20.123Z\",\"ts\":1.7e13}" },
                 { "{\"ts\":1e999}", "{\"@timestamp\":\"2023-11-14T22:13:20.123Z\",\"ts\":1e999}" },
         };
 
@@ -262,6 +264,34 @@ static void an_object_too_wide_for_an_index_is_text(void **state)
         buf_fini(&b);
 }
 
+/* A row may not make an object where a scalar of that name could stay beside it. */
+static void assert_roots_are_cleared(const struct shape_rules *rules)
+{
+        for (size_t i = 0; i < rules->n; i++) {
+                const char *to = rules->rows[i].to;
+                size_t root = to ? strcspn(to, ".") : 0;
+                unsigned cleared = 0;
+                if (!to || !to[root])
+                        continue;
+                for (size_t k = 0; k < shape_common.n; k++) {
+                        const struct shape_rule *row = &shape_common.rows[k];
+                        if (strlen(row->key) == root && memcmp(row->key, to, root) == 0 &&
+                            row->flags & R_MUST)
+                                cleared |= row->takes;
+                }
+                if ((cleared & V_SCALAR) != V_SCALAR)
+                        fail_msg("%s: a scalar may stay where its object is made", to);
+        }
+}
+
+static void every_object_that_a_rule_makes_is_one_no_scalar_stays_at(void **state)
+{
+        (void)state;
+        assert_roots_are_cleared(&shape_common);
+        for (size_t i = 0; i < shape_nknown; i++)
+                assert_roots_are_cleared(&shape_known[i].rules);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -272,6 +302,7 @@ int main(void)
                 cmocka_unit_test(the_first_of_a_double_key_stays),
                 cmocka_unit_test(a_case_becomes_its_document),
                 cmocka_unit_test(an_object_too_wide_for_an_index_is_text),
+                cmocka_unit_test(every_object_that_a_rule_makes_is_one_no_scalar_stays_at),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
