@@ -66,14 +66,6 @@ static void begin_text(struct stdout_sink *o)
                 ndjson_put_batch(&o->text, oldest(o));
 }
 
-/* Back to the line's beginning: who reads now has not seen the half before. */
-static void unwind_line(struct stdout_sink *o)
-{
-        const char *nl = o->at > 0 ? memrchr(o->text.data, '\n', o->at) : NULL;
-
-        o->at = nl ? (size_t)(nl - o->text.data) + 1 : 0;
-}
-
 static void take_oldest(struct stdout_sink *o, struct batch **ret)
 {
         struct batch *b = oldest(o);
@@ -136,8 +128,6 @@ static void fail(struct stdout_sink *o, int error)
 {
         o->error = error;
         stat_inc(&o->stats.errors);
-        if (error == EPIPE)
-                unwind_line(o);
         loop_del(o->sink.loop, &o->io); /* a broken pipe is always ready */
         timer_arm(o->sink.loop, &o->again, backoff_next_ms(&o->backoff));
 }

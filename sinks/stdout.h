@@ -12,7 +12,8 @@
  * file, /dev/null) is written to right away: that is a copy into the page cache.
  *
  * DONE means that the descriptor took the line.  A reader that has gone (EPIPE) and a full disk are trouble, tried
- * again with backoff; close hands back as RETRY what was not taken whole.
+ * again with backoff from the byte where it stopped: a named pipe keeps what is in it for its next reader.
+ * Close hands back as RETRY what was not taken whole.
  */
 #ifndef SLUICE_SINKS_STDOUT_H
 #define SLUICE_SINKS_STDOUT_H
