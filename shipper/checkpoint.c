@@ -169,7 +169,7 @@ static int read_whole(const char *path, struct buf *b, struct err *e)
 {
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
-                return errno == ENOENT ? 0 : err_set(e, errno, "%s: %s", path, strerror(errno));
+                return err_set(e, errno, "%s: %s", path, strerror(errno));
 
         ssize_t n;
         do {
@@ -182,15 +182,15 @@ static int read_whole(const char *path, struct buf *b, struct err *e)
         return r;
 }
 
-static int load(struct checkpoint *c, struct loaded *l, struct err *e)
+static int load(const char *path, struct loaded *l, struct err *e)
 {
         struct buf b;
         size_t header = strlen(HEADER);
 
         buf_init(&b, MAX_FILE);
-        int r = read_whole(c->path, &b, e);
+        int r = read_whole(path, &b, e);
         if (r == 0 && b.len >= header && memcmp(b.data, HEADER, header) != 0)
-                r = err_set(e, EINVAL, "%s is not a checkpoint of this version; move it away to start over", c->path);
+                r = err_set(e, EINVAL, "%s is not a checkpoint of this version; move it away to start over", path);
         if (r == 0 && b.len > header)
                 load_rows(l, b.data + header, b.len - header);
         buf_fini(&b);
@@ -219,6 +219,23 @@ static void free_loaded(struct loaded *l)
         map_fini(&l->by_id);
 }
 
+int checkpoint_read(const char *dir, void (*each)(void *, const struct checkpoint_row *), void *arg, unsigned *ret_bad,
+                    struct err *e)
+{
+        char *path = xasprintf("%s/checkpoint", dir);
+        struct loaded l = { 0 };
+        struct checkpoint_row *row;
+        int r = load(path, &l, e);
+
+        for (size_t i = 0; r == 0 && (row = map_next(&l.by_id, &i)) != NULL;)
+                each(arg, row);
+        if (r == 0)
+                *ret_bad = l.bad;
+        free_loaded(&l);
+        free(path);
+        return r;
+}
+
 int checkpoint_open(const char *dir, void (*each)(void *, const struct checkpoint_row *), void *arg,
                     struct checkpoint **ret, unsigned *ret_bad, struct err *e)
 {
@@ -229,8 +246,8 @@ int checkpoint_open(const char *dir, void (*each)(void *, const struct checkpoin
         c->dir = xstrdup(dir);
         c->path = xasprintf("%s/checkpoint", dir);
         c->path_new = xasprintf("%s/checkpoint.new", dir);
-        int r = load(c, &l, e);
-        if (r < 0)
+        int r = load(c->path, &l, e);
+        if (r < 0 && r != -ENOENT)      /* none: the first run */
                 goto out;
         /* Start from a whole file: a torn tail must not be appended to. */
         checkpoint_rewrite_begin(c);

@@ -44,6 +44,11 @@ int checkpoint_open(const char *dir, void (*each)(void *arg, const struct checkp
                     struct checkpoint **ret, unsigned *ret_bad, struct err *e) MUST_CHECK;
 void checkpoint_free(struct checkpoint *c);     /* NULL ok; does not flush */
 
+/* Only looks: takes no lock and writes nothing, so a shipper may be at work there; what it is appending just
+ * now is a torn last row or not there yet.  -ENOENT: no checkpoint; otherwise as checkpoint_open. */
+int checkpoint_read(const char *dir, void (*each)(void *arg, const struct checkpoint_row *row), void *arg,
+                    unsigned *ret_bad, struct err *e) MUST_CHECK;
+
 /* Remember a row, or that a file is forgotten, for the next flush. */
 void checkpoint_put(struct checkpoint *c, const struct checkpoint_row *row);
 void checkpoint_forget(struct checkpoint *c, const struct ident *id);

@@ -28,6 +28,7 @@
 #include "base/mem.h"
 #include "config/start.h"
 #include "shipper/check.h"
+#include "shipper/files.h"
 #include "shipper/lock.h"
 #include "shipper/shipper.h"
 #include "sinks/versions.h"
@@ -40,13 +41,14 @@ enum {
         RESERVE_BYTES = 5 * 1024 * 1024,
 };
 
-static const char *const verbs[] = { "run", "check", NULL };
+static const char *const verbs[] = { "run", "check", "files", NULL };
 
 static const struct program program = {
         .name = "sluice-shipper",
         .summary = "tails log files and ships every line to Kafka, at least once",
         .usage = "  sluice-shipper [run] [-c FILE] [--set PATH=VALUE]... [FILE|GLOB ...]\n"
                  "  sluice-shipper check [-c FILE] ...      would it work? files, state, brokers, topic\n"
+                 "  sluice-shipper files [-c FILE] ...      how far is each file acknowledged?\n"
                  "  sluice-shipper --brokers kafka:9092 --topic logs '/var/log/app/*.log'\n",
         .verbs = verbs,
         .default_config = "/etc/sluice/shipper.cfg",
@@ -404,6 +406,21 @@ static int main_check(const struct shipper_config *config, const char *file)
         return code;
 }
 
+/* Asks no more of the configuration than where the state is. */
+static int main_files(const struct shipper_config *config)
+{
+        struct buf out = { 0 };
+        struct err e = { 0 };
+        int r = files_list(config->state, &out, &e);
+
+        if (r == 0)
+                fputs(buf_cstr(&out), stdout);
+        else
+                fprintf(stderr, "sluice-shipper: %s\n", e.msg);
+        buf_fini(&out);
+        return r == 0 ? EX_OK : r == -EINVAL ? EX_DATAERR : EX_NOINPUT;
+}
+
 int main(int argc, char **argv)
 {
         static struct shipper s = { .lock_fd = -1 };
@@ -413,6 +430,10 @@ int main(int argc, char **argv)
 
         if (code != START_GO)
                 goto out;
+        if (strcmp(args.verb, "files") == 0) {
+                code = main_files(&s.config);
+                goto out;
+        }
         s.args = &args;
         reload_init(&s.reload, program_file(&program, &args));
         log_setup((enum log_level)s.config.log_level, (enum log_format)s.config.log_format, STDERR_FILENO);
