@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "collector/check.h"
 #include "collector/collector.h"
 #include "config/start.h"
 #include "sinks/kafka.h"
@@ -39,12 +40,13 @@ enum {
         LEAVE_MS = 5000,                /* for the last commit and the good-bye */
 };
 
-static const char *const verbs[] = { "run", NULL };
+static const char *const verbs[] = { "run", "check", NULL };
 
 static const struct program program = {
         .name = "sluice-collector",
         .summary = "takes log records from Kafka and indexes them in Elasticsearch, each exactly once",
         .usage = "  sluice-collector [run] [-c FILE] [--set PATH=VALUE]...\n"
+                 "  sluice-collector check [-c FILE] ...    would it work? brokers, topics, group, Elasticsearch, rights\n"
                  "  sluice-collector --brokers kafka:9092 --topic logs --url http://es:9200\n",
         .verbs = verbs,
         .default_config = "/etc/sluice/collector.cfg",
@@ -381,6 +383,17 @@ static int main_run(struct collector *c, struct err *e)
         return r;
 }
 
+static int main_check(const struct collector_config *config, const char *file)
+{
+        struct report report = { 0 };
+
+        collector_check(config, file, &report);
+        report_print(&report, stdout);
+        int code = report.exit_code;
+        report_fini(&report);
+        return code;
+}
+
 int main(int argc, char **argv)
 {
         static struct collector c;
@@ -394,7 +407,11 @@ int main(int argc, char **argv)
         reload_init(&c.reload, program_file(&program, &args));
         log_setup((enum log_level)c.config.log_level, (enum log_format)c.config.log_format, STDERR_FILENO);
         ready_init(&c.ready);
-        int r = main_run(&c, &e);
+        int r = 0;
+        if (strcmp(args.verb, "check") == 0)
+                c.exit_code = main_check(&c.config, program_file(&program, &args));
+        else
+                r = main_run(&c, &e);
         code = c.exit_code;
         if (r < 0) {
                 fprintf(stderr, "sluice-collector: %s\n", e.msg);

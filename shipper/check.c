@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "shipper/globs.h"
+#include "sinks/es_probe.h"
 #include "sinks/kafka_probe.h"
 
 /* What an event adds to its line: names, ids, the envelope of the record. */
@@ -153,10 +154,24 @@ static void check_kafka(const struct shipper_config *c, struct report *r)
         kafka_probe_free(p);
 }
 
+static void check_output(const struct shipper_config *c, struct report *r)
+{
+        switch ((enum output)c->output) {
+        case OUTPUT_KAFKA:
+                check_kafka(c, r);
+                break;
+        case OUTPUT_ELASTICSEARCH:
+                es_probe(&c->elasticsearch, NULL, c->start_timeout_ms, r);
+                break;
+        default:
+                report_ok(r, "output", "%s, which is not looked at", output_names[c->output]);
+        }
+}
+
 void shipper_check(const struct shipper_config *c, const char *file, struct report *r)
 {
         report_ok(r, "config", "%s", file ? file : "command line");
         check_inputs(c, r);
         check_state(c->state, r);
-        check_kafka(c, r);
+        check_output(c, r);
 }
