@@ -6,7 +6,7 @@
 
     --input DIR     ship the log files of DIR (never changed) instead of generated lines
     --for SECONDS   end by itself; else Ctrl-C ends it
-    --embedded      no Java: an embedded broker instead of Kafka, and the collectors write files
+    --embedded      no Java: an embedded broker instead of Kafka, and one collector, which writes a file
 
 Started from the right to the left and stopped from the left to the right, so that what was written still arrives; a
 second Ctrl-C does not wait for that.  The last line is `written=N indexed=N`, counted in the files and in the store.
@@ -23,12 +23,14 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 
 import parts
 import view
 
 TURN_SECONDS = 0.5
 SETTLE_SECONDS = 30             # for what is on its way when the writers have stopped
+STOP_SECONDS = 20               # for a program that drains
 EMBEDDED_ROOM = 512 * 1024      # of raw lines on their way: far below what a partition of the embedded broker keeps
 
 
@@ -63,10 +65,10 @@ class Demo:
         self.servers = (parts.EmbeddedServers if o.embedded else parts.RealServers)(self.folder)
         print("demo: starting " + ("the embedded broker" if o.embedded else "Kafka and Elasticsearch"), flush=True)
         self.servers.start(self.pause)
-        for number in (1, 2):
+        for number in range(1, self.servers.collectors + 1):
             self.collectors.append(self._program("collector", f"collector-{number}", 19601 + number, f"""\
 kafka = {{ brokers = "{self.servers.brokers}"; topics = [ "{parts.TOPIC}" ]; group = "{parts.GROUP}"; }};
-{self.servers.collector_settings(number)}"""))
+{self.servers.collector_settings()}"""))
         self.source.start()
         self.shipper = self._program("shipper", "shipper", 19601, f"""\
 inputs = ( {', '.join(self._input(*i) for i in self.source.inputs())} );
@@ -145,55 +147,61 @@ state = {quoted(self.folder / "state")};
         return [(name, pid, *parts.usage_of(pid)) for name, pid in ours + self.servers.pids()]
 
     def turn(self, screen):
-        """One look at everything.  True when all that was written is settled."""
+        """One look at everything.  True when all that was written seems to have arrived."""
         for part in (self.source, self.servers, self.shipper, *self.collectors):
             part.check()
         counts = self.counts()
-        settled = counts["indexed"] + counts["dead"]
-        self.source.turn(settled, self.shipper)
+        self.source.turn(idle(counts), self.shipper)
         counts["written"] = self.source.written()
         screen.show(counts, self.processes())
-        return settled >= counts["written"]
+        return idle(counts)
 
     def run(self, screen):
         """Until its time is over or somebody ends it."""
-        turns = None if self.seconds is None else int(self.seconds / TURN_SECONDS)
+        end = time.monotonic() + (float("inf") if self.seconds is None else self.seconds)
         try:
-            while turns is None or turns > 0:
+            while time.monotonic() < end:
                 self.turn(screen)
                 self.pause(TURN_SECONDS)
-                turns = None if turns is None else turns - 1
         except parts.Interrupted:
             print("demo: stopping; once more to not wait for what is on its way", flush=True)
             screen.height = 0
 
     # --- stop ------------------------------------------------------------------------------------
 
+    def all_stored(self):
+        return self.servers.count() + self.counts()["dead"] >= self.source.written()
+
     def settle(self, screen):
         """Lets arrive what was written."""
         self.source.stop()
         self.source.check = lambda: None        # it has ended now, and should
-        tries = int(SETTLE_SECONDS / 0.1)
-        while not self.turn(screen) and tries > 0 and self.signals < 2:
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while not (self.turn(screen) and self.all_stored()) and time.monotonic() < deadline and self.signals < 2:
             self.ends.clear()
             self.ends.wait(0.1)
-            tries -= 1
         screen.show(self.counts(), self.processes(), at_last=True)
 
     def finish(self):
         """The verdict: (all is well, summary)."""
         counts = self.counts()
-        well = all([program.stop() for program in (self.shipper, *self.collectors)])
+        well = all([program.stop(self.patience()) for program in (self.shipper, *self.collectors)])
         stored, written, dead = self.servers.count(), self.source.written(), counts["dead"]
         summary = f"written={written} indexed={stored}" + (f" dead={dead}" if dead else "")
         if unfinished := len(self.source.counted.unfinished):
             print(f"demo: not shipped: {unfinished} unfinished lines, each the last of its file")
         return well and stored > 0 and stored + dead == written, summary
 
+    def patience(self):
+        """Seconds that a program has for its end."""
+        return STOP_SECONDS if self.signals < 2 else 0
+
     def stop_all(self):
-        seconds = 20 if self.signals < 2 else 0
-        for program in filter(None, (self.source, self.shipper, *self.collectors)):
-            program.stop() if program is self.source else program.stop(seconds)
+        """Whatever has been started, however far it came."""
+        if self.source:
+            self.source.stop()
+        for program in filter(None, (self.shipper, *self.collectors)):
+            program.stop(self.patience())
         if self.servers:
             self.servers.stop()
 
@@ -206,6 +214,12 @@ state = {quoted(self.folder / "state")};
             self.folder.parent.rmdir()
         except OSError:
             pass                        # another demo runs
+
+
+def idle(counts):
+    """Nothing on its way, as far as the programs know."""
+    settled = counts["indexed"] + counts["duplicates"] + counts["dead"]
+    return counts["acknowledged"] >= counts["written"] and settled >= counts["written"] and counts["lag_records"] == 0
 
 
 def quoted(value):
@@ -247,7 +261,7 @@ def main():
         print(f"demo: no answer: {error}", file=sys.stderr)
     finally:
         demo.stop_all()
-        demo.clean(well)
+        demo.clean(well or demo.signals > 1)
     if summary:
         print(summary)
     return code

@@ -17,7 +17,10 @@ enum { MAX_PARTITIONS = 1000 };
 static rd_kafka_t *new_client(void)
 {
         char why[256];
-        rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), why, sizeof(why));
+        rd_kafka_conf_t *conf = rd_kafka_conf_new();
+        /* Errors only: not that this client has no broker itself. */
+        rd_kafka_conf_set(conf, "log_level", "3", NULL, 0);
+        rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
         if (!rk)
                 fprintf(stderr, "sluice-devbroker: %s\n", why);
         return rk;
