@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "sinks/ndjson.h"
 
 /* ---- the text ----------------------------------------------------------------------------------- */
 
@@ -26,17 +27,6 @@ static void write_action(struct buf *out, const char *index, size_t index_len, c
         buf_puts(out, "\"}}\n");
 }
 
-static void write_document(struct buf *out, const char *p, size_t n)
-{
-        size_t start = out->len;
-
-        buf_put(out, p, n);
-        for (char *at = n ? memchr(out->data + start, '\n', n) : NULL; at;
-             at = memchr(at, '\n', (size_t)(out->data + start + n - at)))
-                *at = ' ';
-        buf_putc(out, '\n');
-}
-
 void es_body_write(struct buf *out, const struct batch *b, size_t n, const char *index)
 {
         size_t index_len = strlen(index);
@@ -47,7 +37,7 @@ void es_body_write(struct buf *out, const struct batch *b, size_t n, const char 
 
                 write_action(out, own ? batch_at(b, r->dest) : index, own ? r->dest.len : index_len,
                              r->id.len ? batch_at(b, r->id) : "", r->id.len);
-                write_document(out, batch_at(b, r->value), r->value.len);
+                ndjson_put(out, batch_at(b, r->value), r->value.len);
         }
 }
 
