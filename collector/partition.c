@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { MAX_INFLIGHT = 1 << 22 };        /* records of one partition; bytes are bounded elsewhere */
+#define MAX_INFLIGHT ((size_t)1 << 40)  /* records of one partition: none of its own, bytes are bounded elsewhere */
 
 #define PARTITION_STATE_TEXT(name, text) text,
 const char *const partition_state_text[PART_NSTATES] = { PARTITION_STATES(PARTITION_STATE_TEXT) };

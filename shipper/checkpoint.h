@@ -30,7 +30,7 @@ struct checkpoint_row {
         int64_t birth_ns;
         uint32_t generation;
         uint32_t head_len;              /* bytes of the file's head that head_hash covers */
-        uint64_t head_hash;
+        uint64_t head_hash;             /* 0: a generation after a truncation of which nothing was read yet */
         int64_t offset;                 /* everything before it is acknowledged */
         const char *path;               /* where it was last seen; borrowed */
 };

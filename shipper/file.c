@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { MAX_INFLIGHT = 1 << 20 };        /* lines of one file; bytes are bounded elsewhere */
+#define MAX_INFLIGHT ((size_t)1 << 40)  /* lines of one file: none of its own, the sink bounds their bytes */
 
 #define FILE_STATE_TEXT(name, text) text,
 const char *const file_state_text[FILE_NSTATES] = { FILE_STATES(FILE_STATE_TEXT) };
@@ -49,8 +49,12 @@ struct file *file_from_row(const struct checkpoint_row *row)
         struct file *f = file_new(row->path, NULL, &st);
 
         f->generation = row->generation;
-        f->id = row->id;
-        f->named = true;
+        f->named = row->head_hash != 0;         /* the hash of no bytes is not 0 either */
+        f->replaces = !f->named;
+        if (f->named)
+                f->id = row->id;
+        else
+                f->replaced = row->id;
         f->head_len = row->head_len;
         f->head_hash = row->head_hash;
         f->read = f->scanned = row->offset;
@@ -94,7 +98,7 @@ int file_stat(int fd, const char *path, struct file_stat *ret)
         return 0;
 }
 
-/* Equal inode and birth time are not enough where birth times are missing: the head must be the one we knew. */
+/* A file that was truncated and has grown again keeps its inode and birth time, but seldom its first bytes. */
 static bool same_head(const struct file *f, int fd)
 {
         char head[IDENT_HEAD];
@@ -114,7 +118,7 @@ int file_open(struct file *f, const char *path)
                 return -errno;
 
         int r = file_stat(fd, "", &st);
-        if (r == 0 && (st.inode != f->inode || st.birth_ns != f->birth_ns || !same_head(f, fd)))
+        if (r == 0 && (st.inode != f->inode || st.birth_ns != f->birth_ns))
                 r = -ESTALE;
         if (r < 0) {
                 close(fd);
@@ -122,6 +126,7 @@ int file_open(struct file *f, const char *path)
         }
         f->fd = fd;
         f->size = st.size;
+        f->cut = !same_head(f, fd);
         return 0;
 }
 

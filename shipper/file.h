@@ -57,6 +57,7 @@ struct file {
         char *path;                     /* owned; where it was last seen */
         bool rotated;                   /* its path is no longer one that a pattern named */
         bool deleted;                   /* no name left */
+        bool cut;                       /* seen to be truncated: the next generation is due */
         const struct input_config *input;       /* borrowed from the configuration */
 
         int fd;                         /* -1: not open */
@@ -73,6 +74,10 @@ struct file {
         int64_t size, read, scanned;
         struct ackwin window;           /* committed stands here */
         bool unsaved;                   /* committed moved since the last checkpoint */
+        bool superseded;                /* ended by a truncation: the next generation answers for its row */
+        bool replaces;                  /* generation after a truncation: ... */
+        struct ident replaced;          /* ... its row stands under this id until the file has a name of its own */
+        unsigned scan;                  /* the last scan that saw it under a name */
         int64_t quiet_since_ms;         /* when it was last found with nothing to read */
 };
 
@@ -83,8 +88,8 @@ void file_free(struct file *f);         /* NULL ok; nothing may be in flight */
 void file_enter(struct file *f, enum file_state to, const char *why);   /* the only place that assigns the state */
 bool file_moved_to(struct file *f, const char *path);   /* true when that is another path than before */
 
-/* Opens path and makes sure it is this file: inode, birth time, and the head where one is known.
- * -ENOENT, -EACCES ...; -ESTALE: it is another file. */
+/* Opens path and makes sure it is this file: inode and birth time. A head that is not the one known sets
+ * f->cut: it was truncated and written anew.  -ENOENT, -EACCES ...; -ESTALE: it is another file. */
 int file_open(struct file *f, const char *path);
 void file_close(struct file *f);
 

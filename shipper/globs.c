@@ -18,20 +18,26 @@ const struct input_config *globs_match(const struct tablelist *inputs, const cha
         return NULL;
 }
 
-const struct input_config *globs_match_rotated(const struct tablelist *inputs, const char *path)
+char *globs_base(const struct tablelist *inputs, const char *path)
 {
-        const struct input_config *in = globs_match(inputs, path);
-        char *name = xstrdup(path);
-        char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
+        char *base = xstrdup(path);
+        char *name = strrchr(base, '/') ? strrchr(base, '/') + 1 : base;
 
         /* "a.log-20261123.1" -> "a.log-20261123" -> "a.log" */
-        for (char *cut = base + strlen(base); !in && cut > base; cut--) {
-                if (!strchr(".-_", *cut))
-                        continue;
-                *cut = '\0';
-                in = globs_match(inputs, name);
-        }
-        free(name);
+        for (char *cut = name + strlen(name); !globs_match(inputs, base) && cut > name; cut--)
+                if (strchr(".-_", *cut))
+                        *cut = '\0';
+        if (!globs_match(inputs, base))
+                memcpy(base, path, strlen(path) + 1);
+        return base;
+}
+
+const struct input_config *globs_match_rotated(const struct tablelist *inputs, const char *path)
+{
+        char *base = globs_base(inputs, path);
+        const struct input_config *in = globs_match(inputs, base);
+
+        free(base);
         return in;
 }
 

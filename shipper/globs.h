@@ -17,6 +17,9 @@ const struct input_config *globs_match(const struct tablelist *inputs, const cha
 /* The same for path or for what it was rotated from. */
 const struct input_config *globs_match_rotated(const struct tablelist *inputs, const char *path);
 
+/* The path it was rotated from: path itself, or cut until a pattern matches; path again when none does. The caller frees it. */
+char *globs_base(const struct tablelist *inputs, const char *path);
+
 /* name: of a directory entry; base: the file name it might be a rotation of. */
 bool globs_is_sibling(const char *name, const char *base);
 

@@ -39,6 +39,7 @@ struct tail {
 
         char *buffer;                   /* READ_BYTES plus the longest line */
         size_t buffer_size;
+        unsigned scan;                  /* number of the scan under way */
         struct timer save_timer;
         int64_t save_after_ms;          /* not before */
         char trouble[256];
@@ -129,6 +130,7 @@ static void end_file(struct tail *t, struct file *f, const char *why)
 
 static void own_file(struct tail *t, struct file *f)
 {
+        f->scan = t->scan;
         map_put(&t->by_key, key_of(f->inode, f->birth_ns), f);
         map_put(&t->by_path, path_key(f->path), f);
         stat_inc(&t->p.stats->files);
@@ -148,10 +150,17 @@ static struct file *next_generation(struct tail *t, struct file *f)
         stat_add(&t->p.stats->lost_truncated, lost);
         g->generation = f->generation + 1;
         g->rotated = f->rotated;
+        g->scan = f->scan;
         g->fd = f->fd;
         f->fd = -1;
+        /* Stored at once, under the old row's key: a restart must neither take the new content for the old nor
+         * count the generation anew. */
+        g->replaces = f->named || f->replaces;
+        g->replaced = f->named ? f->id : f->replaced;
+        f->superseded = true;
         end_file(t, f, "truncated");
         own_file(t, g);
+        add_unsaved(t, g);
         file_enter(g, FILE_READY, "starts again");
         return g;
 }
@@ -162,15 +171,15 @@ static void start_reading(struct tail *t, struct file *f)
         if (f->named)
                 file_make_stream(f, t->host);
         file_enter(f, FILE_READY, "opened");
-        if (f->size < f->read)
+        if (f->cut || f->size < f->read)
                 f = next_generation(t, f);
         push_ready(t, f);
 }
 
 static void report_unopened(struct tail *t, const char *path, int r)
 {
-        if (r == -ENOENT)
-                return;                 /* gone again between the two calls */
+        if (r == -ENOENT || r == -ESTALE)
+                return;                 /* gone again between the two calls: the next scan sees what is there */
         stat_inc(&t->p.stats->file_errors);
         log_warn("tail", "cannot be opened, tried again at each scan: path=%s error=\"%s\"", path, strerror(-r));
 }
@@ -195,19 +204,10 @@ static void add_file(struct tail *t, const char *path, const struct input_config
 }
 
 /* A file from the checkpoint is seen for the first time in this run. */
-static void resume_file(struct tail *t, struct file *f, const struct file_stat *st)
+static void resume_file(struct tail *t, struct file *f)
 {
         int r = file_open(f, f->path);
 
-        if (r == -ESTALE) {             /* the inode was given to another file */
-                const struct input_config *input = f->input;
-                char *path = xstrdup(f->path);
-                bool rotated = f->rotated;
-                end_file(t, f, "another file has its inode");
-                add_file(t, path, input, st, rotated);
-                free(path);
-                return;
-        }
         if (r < 0) {
                 report_unopened(t, f->path, r);
                 return;
@@ -216,17 +216,23 @@ static void resume_file(struct tail *t, struct file *f, const struct file_stat *
         start_reading(t, f);
 }
 
-/* st: of what stands at path now, which is this f. */
-static void seen_at(struct tail *t, struct file *f, const char *path, const struct file_stat *st)
+/* What stands at path now is this f. */
+static void seen_at(struct tail *t, struct file *f, const char *path)
 {
         bool rotated = !globs_match(&t->p.config->inputs, path);
+        struct file *before = file_at(t, path);
 
+        f->scan = t->scan;
+        if (before && before != f) {    /* overwritten by a rename: no event tells of it */
+                before->rotated = true;
+                touch(t, before);
+        }
         if (rotated && !f->rotated)
                 stat_inc(&t->p.stats->rotations);
         f->rotated = rotated;
         set_path(t, f, path);
         if (f->state == FILE_KNOWN)
-                resume_file(t, f, st);
+                resume_file(t, f);
         else
                 touch(t, f);
 }
@@ -273,9 +279,9 @@ static size_t list_siblings(const char *path, struct sibling **ret)
 /* old's path holds another file now, or none: find old again, and what came and went between. */
 static void search_siblings(struct tail *t, struct file *old)
 {
-        char *base = xstrdup(old->path);
+        char *base = globs_base(&t->p.config->inputs, old->path);
         int64_t birth_ns = old->birth_ns;
-        const struct input_config *input = globs_match_rotated(&t->p.config->inputs, base);
+        const struct input_config *input = globs_match(&t->p.config->inputs, base);
         struct sibling *v;
         size_t n = list_siblings(base, &v);
 
@@ -284,7 +290,7 @@ static void search_siblings(struct tail *t, struct file *old)
                 if (f && !f->input)
                         f->input = input;
                 if (f && f->input)
-                        seen_at(t, f, v[i].path, &v[i].st);
+                        seen_at(t, f, v[i].path);
                 else if (!f && input && v[i].st.birth_ns > birth_ns && birth_ns != 0)
                         add_file(t, v[i].path, input, &v[i].st, true);
                 free(v[i].path);
@@ -296,7 +302,7 @@ static void search_siblings(struct tail *t, struct file *old)
 void tail_found(struct tail *t, const char *path, const struct input_config *input)
 {
         struct file_stat st;
-        int r = file_stat(AT_FDCWD, path, &st);
+        int r = globs_is_archive(path) ? -EINVAL : file_stat(AT_FDCWD, path, &st);
 
         if (r < 0) {
                 if (r != -EINVAL)
@@ -315,7 +321,7 @@ void tail_found(struct tail *t, const char *path, const struct input_config *inp
         }
         if (f) {
                 f->input = input;
-                seen_at(t, f, path, &st);
+                seen_at(t, f, path);
         } else {
                 add_file(t, path, input, &st, false);
         }
@@ -326,7 +332,10 @@ void tail_touched(struct tail *t, const char *path)
         struct file *f = file_at(t, path);
         const struct input_config *input;
 
-        if (f && f->state != FILE_KNOWN)
+        if (f && f->state == FILE_READY && !ship_has_room(t->p.ship)) {
+                struct file_stat st;
+                f->cut |= file_stat(f->fd, "", &st) == 0 && st.size < f->read;
+        } else if (f && f->state != FILE_KNOWN)
                 touch(t, f);
         else if ((input = globs_match(&t->p.config->inputs, path)) != NULL)
                 tail_found(t, path, input);
@@ -342,7 +351,7 @@ void tail_moved(struct tail *t, const char *from, const char *to)
         struct file *f = map_get(&t->by_key, key_of(st.inode, st.birth_ns));
         if (f) {
                 f->input = input;
-                seen_at(t, f, to, &st);
+                seen_at(t, f, to);
         } else if (globs_match(&t->p.config->inputs, from) || st.birth_ns > t->started_ns) {
                 /* It stood under a name of ours and was renamed before we could look. */
                 add_file(t, to, input, &st, !globs_match(&t->p.config->inputs, to));
@@ -373,16 +382,37 @@ static void look_for_known(struct tail *t, struct file *f)
                 search_siblings(t, f);
         if (f->state != FILE_KNOWN || !f->input || !directory_readable(f->path))
                 return;
-        if (access(f->path, F_OK) == 0)
+        struct file_stat st;
+        if (file_stat(AT_FDCWD, f->path, &st) == 0 && st.inode == f->inode && st.birth_ns == f->birth_ns)
                 return;                 /* there, but not to be opened: reported, tried again */
         log_warn("tail", "vanished while nobody read it: path=%s read_to=%lld", f->path, (long long)f->read);
         end_file(t, f, "vanished");
+}
+
+/* Open, and under no name that this scan saw: moved out of sight, or deleted, and nothing tells when it grows. */
+static bool out_of_sight(const struct tail *t, const struct file *f)
+{
+        return f->fd >= 0 && f->state == FILE_IDLE && f->scan != t->scan;
 }
 
 static bool rotated_and_quiet(const struct tail *t, const struct file *f)
 {
         return f->rotated && f->state == FILE_IDLE && ackwin_inflight(&f->window) == 0 &&
                loop_now_ms(t->p.loop) - f->quiet_since_ms > ROTATED_QUIET_MS;
+}
+
+static void look_out_of_sight(struct tail *t, struct file *f)
+{
+        struct file_stat st;
+
+        f->rotated = true;
+        if (file_stat(f->fd, "", &st) < 0 || st.size != f->size || st.links == 0)
+                touch(t, f);            /* quiet_since stays as it is for one that did not grow */
+}
+
+void tail_scanning(struct tail *t)
+{
+        t->scan++;
 }
 
 void tail_scanned(struct tail *t)
@@ -392,13 +422,15 @@ void tail_scanned(struct tail *t)
 
         stat_inc(&t->p.stats->scans);
         for (size_t i = 0; (f = map_next(&t->by_key, &i)) != NULL;)
-                if (f->state == FILE_KNOWN || rotated_and_quiet(t, f))
+                if (f->state == FILE_KNOWN || out_of_sight(t, f))
                         some[n++] = f;
         for (size_t i = 0; i < n; i++) {
                 if (some[i]->state == FILE_KNOWN)
                         look_for_known(t, some[i]);
-                else if (some[i]->state == FILE_IDLE)
+                else if (rotated_and_quiet(t, some[i]))
                         end_file(t, some[i], "rotated and quiet");
+                else
+                        look_out_of_sight(t, some[i]);
         }
         free(some);
 }
@@ -473,6 +505,8 @@ static void at_end(struct tail *t, struct file *f)
                 return;
         }
         f->size = st.size;
+        if (st.size < f->scanned)
+                f->scanned = f->read;   /* cut back inside an unfinished line */
         f->deleted = st.links == 0;
         bool finished = t->p.config->once || f->deleted;
         bool unfinished_line = finished && f->scanned > f->read;
@@ -546,7 +580,13 @@ static enum outcome read_long_line(struct tail *t, struct file *f, int64_t *budg
 static void read_file(struct tail *t, struct file *f, int64_t *budget)
 {
         bool is_long = f->scanned - f->read > t->p.config->max_line_bytes;
+        struct file_stat st;
 
+        /* After a pause the file may have been cut and have grown again by the time its end is reached. */
+        if (f->cut || (file_stat(f->fd, "", &st) == 0 && st.size < f->read)) {
+                push_ready(t, next_generation(t, f));
+                return;
+        }
         switch (is_long ? read_long_line(t, f, budget) : read_lines(t, f, budget)) {
         case READ_MORE:
                 push_ready(t, f);
@@ -584,18 +624,27 @@ static bool done_with(const struct file *f)
         return f->state == FILE_ENDED && ackwin_inflight(&f->window) == 0;
 }
 
-static void put_file(struct tail *t, const struct file *f)
+static void put_file(struct tail *t, struct file *f)
 {
         struct checkpoint_row row;
 
+        if (f->superseded)
+                return;
+        if (!f->named && f->replaces) {
+                file_row(f, &row);      /* without head: a generation that has not begun */
+                row.id = f->replaced;
+                checkpoint_put(t->checkpoint, &row);
+        }
         if (!f->named)
                 return;
         if (done_with(f)) {
                 checkpoint_forget(t->checkpoint, &f->id);
-                return;
+        } else {
+                file_row(f, &row);
+                checkpoint_put(t->checkpoint, &row);
         }
-        file_row(f, &row);
-        checkpoint_put(t->checkpoint, &row);
+        if (f->replaces)
+                checkpoint_forget(t->checkpoint, &f->replaced);
 }
 
 static int store(struct tail *t, struct err *e)
@@ -617,6 +666,8 @@ static void saved(struct tail *t)
 {
         for (size_t i = 0; i < t->nunsaved; i++) {
                 t->unsaved[i]->unsaved = false;
+                if (t->unsaved[i]->named)
+                        t->unsaved[i]->replaces = false;
                 if (done_with(t->unsaved[i]))
                         file_free(t->unsaved[i]);
         }

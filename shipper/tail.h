@@ -40,7 +40,8 @@ void tail_found(struct tail *t, const char *path, const struct input_config *inp
 void tail_touched(struct tail *t, const char *path);            /* it may have grown */
 void tail_moved(struct tail *t, const char *from, const char *to);
 void tail_gone(struct tail *t, const char *path);
-void tail_scanned(struct tail *t);                              /* all patterns were matched once more */
+void tail_scanning(struct tail *t);                             /* all patterns are about to be matched ... */
+void tail_scanned(struct tail *t);                              /* ... and were */
 
 /* A turn's duties, in this order: read and frame, hand to the sink; then store what is settled. */
 void tail_read(struct tail *t);

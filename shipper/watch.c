@@ -77,6 +77,7 @@ void watch_scan(struct watch *w)
 {
         const struct input_config *in = w->config->inputs.v;
 
+        tail_scanning(w->tail);
         for (size_t i = 0; i < w->config->inputs.n; i++)
                 for (size_t p = 0; p < in[i].paths.n; p++)
                         scan_pattern(w, in[i].paths.v[p], &in[i]);

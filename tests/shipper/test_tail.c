@@ -396,6 +396,148 @@ static void a_truncated_file_starts_at_zero_under_new_ids(void **state)
         free(path);
 }
 
+static void a_restart_right_after_a_truncation_gives_no_id_twice(void **state)
+{
+        struct rig *r = *state;
+        char before[IDENT_LINE_TEXT + 1], after[IDENT_LINE_TEXT + 1];
+        char *path = path_in(r, "a.log");
+
+        append(r, "a.log", "head\nold line\n");
+        turns(r);
+        id_of(r, "old line", before);
+        answer_all(r);
+        file_write(path, "");
+        turns(r);                       /* the truncation is seen, nothing of the new generation is there */
+        tail_save(r->tail, true);
+        kill_and_start(r);
+        append(r, "a.log", "head\nnew line\n");
+        turns(r);
+        assert_true(shipped(r, "new line"));
+        id_of(r, "new line", after);
+        assert_string_not_equal(before, after);
+
+        /* Sent, not acknowledged, killed: the same id again. */
+        kill_and_start(r);
+        turns(r);
+        id_of(r, "new line", before);
+        assert_string_equal(before, after);
+        answer_all(r);
+        kill_and_start(r);
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 0);
+        free(path);
+}
+
+static void a_truncation_while_reading_is_stopped_is_seen(void **state)
+{
+        struct rig *r = *state;
+        char *path = path_in(r, "a.log");
+
+        r->max_bytes = 64 * 1024;
+        kill_and_start(r);
+        for (int i = 0; i < 2000; i++)
+                append(r, "a.log", "an old line of some length, to fill the budget\n");
+        turns(r);
+        assert_false(ship_has_room(r->ship));
+        file_write(path, "new 1\n");
+        turns(r);
+        append(r, "a.log", "new 2\n");
+        turns(r);
+        for (int i = 0; i < 400; i++)   /* longer than what was read of the old content */
+                append(r, "a.log", "a new line, longer than the old lines that stood here before it was cut\n");
+        for (int i = 0; i < 50 && !shipped(r, "new 1"); i++) {
+                sink_held_answer_all(r->sink, VERDICT_DONE);
+                turns(r);
+        }
+        assert_true(shipped(r, "new 1") && shipped(r, "new 2"));
+        sink_held_answer_all(r->sink, VERDICT_DONE);
+        free(path);
+}
+
+static void a_file_cut_back_inside_an_unfinished_line_goes_on_there(void **state)
+{
+        struct rig *r = *state;
+        char *path = path_in(r, "a.log");
+
+        append(r, "a.log", "abc\nan unfinished line");
+        turns(r);
+        assert_int_equal(truncate(path, 4), 0);
+        turns(r);
+        append(r, "a.log", "x1\ny2\n");
+        turns(r);
+        assert_true(shipped(r, "x1") && shipped(r, "y2"));
+        free(path);
+}
+
+static void what_is_written_after_a_move_out_of_the_directory_is_read(void **state)
+{
+        struct rig *r = *state;
+        char *elsewhere = path_in(r, "old"), *writer = path_in(r, "old/a.log");
+
+        assert_int_equal(mkdir(elsewhere, 0755), 0);
+        append(r, "a.log", "one\n");
+        turns(r);
+        move(r, "a.log", "old/a.log");
+        turns(r);
+        file_append(writer, "two\n");
+        watch_scan(r->watch);
+        turns(r);
+        assert_true(shipped(r, "two"));
+        free(elsewhere);
+        free(writer);
+}
+
+static void a_file_overwritten_by_a_rename_is_let_go(void **state)
+{
+        struct rig *r = *state;
+
+        append(r, "a.log", "one\n");
+        append(r, "b.log", "two\n");
+        turns(r);
+        assert_int_equal(stat_get(&r->stats.files_open), 2);
+        move(r, "b.log", "a.log");
+        turns(r);
+        assert_int_equal(stat_get(&r->stats.files_open), 1);
+        assert_int_equal(sink_held_count(r->sink), 2);
+}
+
+static void rotation_while_down_goes_on_from_a_rotated_name(void **state)
+{
+        struct rig *r = *state;
+
+        append(r, "a.log", "shipped\n");
+        answer_all(r);
+        move(r, "a.log", "a.log.1");
+        append(r, "a.log.1", "rest\n");
+        append(r, "a.log", "b 1\n");
+        turns(r);
+        sink_held_answer_all(r->sink, VERDICT_DONE);
+        append(r, "a.log.1", "last of the old\n");
+        append(r, "a.log", "b 2\n");
+        tail_save(r->tail, true);
+        tear_down(r);
+        move(r, "a.log.1", "a.log.2");
+        move(r, "a.log", "a.log.1");
+        append(r, "a.log", "c 1\n");
+        start(r);
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 3);
+        assert_true(shipped(r, "last of the old") && shipped(r, "b 2") && shipped(r, "c 1"));
+}
+
+static void archives_are_not_read_as_text(void **state)
+{
+        struct rig *r = *state;
+
+        free(r->pattern);
+        r->pattern = path_in(r, "*.log*");
+        append(r, "a.log.1.gz", "\x1f\x8b binary\n");
+        append(r, "a.log", "text\n");
+        kill_and_start(r);
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 1);
+}
+
 static void equal_files_are_two_files(void **state)
 {
         struct rig *r = *state;
@@ -552,6 +694,13 @@ int main(void)
                 TEST(old_siblings_are_left_alone),
                 TEST(a_file_deleted_while_open_is_read_to_its_end_and_let_go),
                 TEST(a_truncated_file_starts_at_zero_under_new_ids),
+                TEST(a_restart_right_after_a_truncation_gives_no_id_twice),
+                TEST(a_truncation_while_reading_is_stopped_is_seen),
+                TEST(a_file_cut_back_inside_an_unfinished_line_goes_on_there),
+                TEST(what_is_written_after_a_move_out_of_the_directory_is_read),
+                TEST(a_file_overwritten_by_a_rename_is_let_go),
+                TEST(rotation_while_down_goes_on_from_a_rotated_name),
+                TEST(archives_are_not_read_as_text),
                 TEST(equal_files_are_two_files),
                 TEST(a_full_budget_stops_reading_and_room_resumes_it),
                 TEST(many_files_share_the_reading),
