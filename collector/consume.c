@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -19,6 +21,7 @@ enum {
         KEEPALIVE_MS = 1000,            /* polled at least so often, for max.poll.interval.ms */
         ASK_TIMEOUT_MS = 1000,          /* questions to the broker that have no asynchronous form */
         COMMIT_ANSWER_MS = 3000,        /* how long a leaving partition waits for its commit */
+        DESTROY_S = 5,                  /* for librdkafka to end its threads */
         TROUBLE_STALE_MS = 45000,       /* librdkafka repeats what goes on every 30 s */
 };
 
@@ -431,7 +434,8 @@ static bool leap(struct consume *c, struct partition *p)
                             (long long)p->next, p->topic, p->id);
                 return false;
         }
-        int64_t to = p->next < low ? low : p->next > high ? high : p->next;
+        /* Above the end: the log was made anew or cut back. What is there now was not read: all of it is. */
+        int64_t to = p->next < low || p->next > high ? low : p->next;
         log_error("consume", "offsets lost: topic=%s partition=%d from=%lld to=%lld", p->topic, p->id,
                   (long long)p->next, (long long)to);
         if (to > p->next)
@@ -448,8 +452,10 @@ static void leap_where_needed(struct consume *c)
         if (c->rebalance != REB_NONE || loop_now_ms(c->loop) < c->ask_again_ms)
                 return;
         for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;)
-                if (p->out_of_range && p->held == 0 && !leap(c, p))
+                if (p->out_of_range && p->held == 0 && !leap(c, p)) {
                         c->ask_again_ms = loop_now_ms(c->loop) + ASK_TIMEOUT_MS;
+                        return;         /* each question holds the loop for as long */
+                }
 }
 
 static void on_out_of_range(struct consume *c, const rd_kafka_message_t *m)
@@ -717,10 +723,11 @@ void consume_stop_taking(struct consume *c)
         c->stopping = true;
 }
 
-void consume_take_on(struct consume *c)
+void consume_take_on(struct consume *c, bool paused)
 {
         c->stopping = false;
-        consume_resume(c);
+        if (!paused)
+                consume_resume(c);
 }
 
 static bool before(const struct consume *c, int64_t deadline_ns)
@@ -774,6 +781,30 @@ void consume_close(struct consume *c, int64_t timeout_ms)
         leave_group(c, deadline_ns);
 }
 
+static void *destroy(void *rk)
+{
+        rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        return NULL;
+}
+
+/* librdkafka 2.0 may never come back from it, seen with a topic that was deleted and made anew. */
+static void destroy_client(rd_kafka_t *rk)
+{
+        pthread_t thread;
+        struct timespec deadline;
+
+        if (pthread_create(&thread, NULL, destroy, rk) != 0) {
+                destroy(rk);
+                return;
+        }
+        clock_gettime(CLOCK_REALTIME, &deadline);
+        deadline.tv_sec += DESTROY_S;
+        if (pthread_timedjoin_np(thread, NULL, &deadline) != 0) {
+                log_warn("consume", "librdkafka does not end its consumer; going on without it");
+                pthread_detach(thread);
+        }
+}
+
 void consume_free(struct consume *c)
 {
         struct partition *p;
@@ -793,7 +824,8 @@ void consume_free(struct consume *c)
         if (c->queue)
                 rd_kafka_queue_destroy(c->queue);
         if (c->rk)
-                rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+                destroy_client(c->rk);
+        stat_set(&c->stats->paused, 0);
         if (c->io.fd >= 0)
                 close(c->io.fd);
         map_fini(&c->parts.map);

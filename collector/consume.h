@@ -52,7 +52,7 @@ void consume_turn(struct consume *c);           /* each turn: commits what is du
 /* Stop: no more records, then (after the owner is settled or has given up) the last commit and good-bye
  * to the group, at most timeout_ms. Blocks that long, turning nothing else. */
 void consume_stop_taking(struct consume *c);
-void consume_take_on(struct consume *c);        /* the stop is called off */
+void consume_take_on(struct consume *c, bool paused);   /* the stop is called off; paused: by the owner, it resumes */
 void consume_close(struct consume *c, int64_t timeout_ms);
 
 bool consume_at_end(const struct consume *c);   /* --once: the end of every partition was seen */

@@ -231,6 +231,11 @@ void deliver_turn(struct deliver *d)
         watch_budget(d);
 }
 
+bool deliver_paused(const struct deliver *d)
+{
+        return d->paused;
+}
+
 bool deliver_idle(const struct deliver *d)
 {
         return stat_get(&d->stats->in_flight) == 0;

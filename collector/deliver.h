@@ -41,6 +41,7 @@ void deliver_set_sinks(struct deliver *d, struct sink *index, struct sink *dead,
 void deliver_take(struct deliver *d, struct partition *p, uint64_t seq, const struct incoming *in);
 void deliver_flush(struct deliver *d);                  /* send what is open, as far as there is room */
 void deliver_turn(struct deliver *d);                   /* end of a turn: sends what is due, pauses, resumes */
+bool deliver_paused(const struct deliver *d);           /* it said pause and not yet resume */
 bool deliver_idle(const struct deliver *d);             /* nothing in flight */
 
 #endif

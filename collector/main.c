@@ -2,7 +2,7 @@
 /* collector: takes records from Kafka and has each stand in Elasticsearch exactly once.
  *
  *   consume --> decode --> batch --> sink (elasticsearch) --> verdict per document
- *     ^  ^                   |                                    |      |
+ *     ^  ^                   |       or file, stdout              |      |
  *     |  +-- pause, resume --+                                    |      | refused
  *     +-- commit <-- window per partition <-- settled ------------+      v
  *                                              ^-------------- sink (kafka: dead letters)
@@ -148,7 +148,7 @@ static void tick(struct timer *t)
 {
         struct collector *c = t->arg;
         int64_t now = loop_now_ms(c->loop);
-        bool work = !deliver_idle(c->deliver) || (c->config.once && !c->stopping);
+        bool work = !deliver_idle(c->deliver) || (c->config.once && !c->stopping) || consume_trouble(c->consume);
 
         if (collector_settled(c) != c->settled_seen)
                 ready_progress(&c->ready, now);
@@ -213,7 +213,9 @@ static int build_sinks(struct collector *c, struct err *e)
                                      .librdkafka = c->config.kafka.librdkafka };
         struct sink_owner owner = deliver_index_owner(c->deliver), dead_owner = deliver_dead_owner(c->deliver);
 
-        c->index = sink_elasticsearch_new(c->loop, &c->config.elasticsearch, &owner, &limits, e);
+        struct output_config parts = collector_output_parts(&c->config);
+
+        c->index = output_new(c->loop, collector_output(&c->config), &parts, &owner, &limits, e);
         if (!c->index)
                 return -e->code;
         c->dead = sink_kafka_new(c->loop, &dead, &dead_owner, &dead_limits, e);
@@ -289,7 +291,7 @@ static int rebuild(struct collector *c, struct err *e)
 
         if (moved && open_http(c, &c->next, &http, e) < 0) {
                 refused(c, e);
-                consume_take_on(c->consume);
+                consume_take_on(c->consume, deliver_paused(c->deliver));
                 goto out;
         }
         consume_close(c->consume, LEAVE_MS);

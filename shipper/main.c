@@ -334,6 +334,18 @@ static void start(struct shipper *s)
         loop_wake(s->loop);
 }
 
+/* --once is a success when all that was meant was there and all of it is acknowledged. */
+static int judge_once(const struct shipper *s)
+{
+        if (!ship_idle(s->ship))
+                return EX_TEMPFAIL;
+        if (stat_get(&s->stats.files) > 0 && stat_get(&s->stats.file_errors) == 0)
+                return EX_OK;
+        log_error("shipper", "%s", stat_get(&s->stats.files) == 0 ? "no file matches: nothing was shipped"
+                                                                   : "not every file could be read");
+        return EX_NOINPUT;
+}
+
 static int run(struct shipper *s, struct err *e)
 {
         int r = 0;
@@ -359,8 +371,8 @@ static int run(struct shipper *s, struct err *e)
         log_info("shipper", "stopped: read=%lld acked=%lld dropped=%lld left=%lld",
                  (long long)stat_get(&s->stats.lines_read), (long long)stat_get(&s->stats.lines_acked),
                  (long long)shipper_dropped(s), (long long)stat_get(&s->stats.lines_in_flight));
-        if (s->config.once && s->exit_code == EX_OK && !ship_idle(s->ship))
-                s->exit_code = EX_TEMPFAIL;
+        if (s->config.once && s->exit_code == EX_OK)
+                s->exit_code = judge_once(s);
         return 0;
 }
 

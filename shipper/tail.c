@@ -727,6 +727,8 @@ void tail_free(struct tail *t)
         if (!t)
                 return;
         timer_disarm(t->p.loop, &t->save_timer);
+        stat_set(&t->p.stats->files, 0);
+        stat_set(&t->p.stats->files_open, 0);
         for (size_t i = 0; (f = map_next(&t->by_key, &i)) != NULL;)
                 f->unsaved = false;
         for (size_t i = 0; i < t->nunsaved; i++)

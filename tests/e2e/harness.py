@@ -407,9 +407,10 @@ class Case:
         }
         return self._program("shipper", name, settings)
 
-    def collector(self, topics, index, name="collector", group="collector", **config):
+    def collector(self, topic, index, name="collector", group="collector", kafka=(), **config):
+        """kafka: more settings of that group."""
         settings = {
-            "kafka": {"brokers": KAFKA, "topics": [topics], "group": f"{self.unique}-{group}"},
+            "kafka": {"brokers": KAFKA, "topics": [topic], "group": f"{self.unique}-{group}", **dict(kafka)},
             "elasticsearch": {"urls": [ELASTICSEARCH], "index": index.name},
             **config,
         }

@@ -2,8 +2,9 @@
 """The main promise: whatever is killed, every line stands in Elasticsearch exactly once.
 
 Four writers rotate their files by rename while the shipper and both collectors are killed with SIGKILL again and
-again, each time with something in flight, and Kafka and Elasticsearch are restarted.  What a kill made the programs
-send again is seen as 409s: without any, the test has proved nothing and fails.
+again, each time with something in flight.  Kafka and Elasticsearch are killed too, and while they are gone so is who
+writes to them: then all that is in flight stays so, and a position that ran ahead of its acknowledgements shows.
+What a kill made the programs send again is seen as 409s: without any, the test has proved nothing and fails.
 """
 import random
 import time
@@ -11,66 +12,98 @@ import time
 from harness import Case, Tally, stack
 
 
+class Victim:
+    """A program and its kills to come.  Each comes some seconds after it has begun to work, so that it stores positions
+    between two kills, and at a moment at which it holds something that is not settled."""
+    WORK_S = 6
+
+    def __init__(self, program, kills, chance):
+        self.program, self.left, self.chance = program, kills, chance
+        self.kills, self.duplicates = 0, 0      # of incarnations that have ended
+        self.due = None                         # of the next kill; None: it does not work yet
+
+    def step(self):
+        """True when all its kills are done."""
+        if self.left and self.program.in_flight() > 0:
+            now = time.monotonic()
+            self.due = self.due or now + self.chance.uniform(0, self.WORK_S)
+            if now >= self.due:
+                self.kill()
+                self.left -= 1
+        return not self.left
+
+    def kill(self):
+        self.duplicates += self.duplicates_now()
+        self.program.kill()
+        self.program.start()
+        self.kills, self.due = self.kills + 1, None
+
+    def duplicates_now(self):
+        return self.program.metric("records_duplicate_total") if self.program.kind == "collector" else 0
+
+
 class Kill(Case):
     order = 70
     WRITERS = ("a", "b", "c", "d")
-    PATHS = ("[ab].log", "[cd].log*")       # rotated files leave their pattern, or match it still
+    RATE = 600              # lines a second of each
+    HELD, HELD_S = 1000, 1  # lines in flight before a kill without a server, and for how long: positions are stored
+                            # twice a second
 
     def test(self):
-        long = self.options.long
-        self.lines = 250_000 if long else 50_000        # of each writer
-        self.rate = 700                                 # of each writer, a second
-        self.kills_each = 20 if long else 5
-        self.random = random.Random(self.options.seed)
-        self.duplicates = 0                             # of incarnations that have ended
-        self.kills = {}
+        self.lines = 250_000 if self.options.long else 50_000           # of each writer
+        kills = 25 if self.options.long else 5
+        chance = random.Random(self.options.seed)
 
         topic, index = self.topic(), self.index()
         index.create({"properties": {"message": {"type": "text"}}}, shards=2)
-        shipper = self.shipper(topic, paths=self.PATHS)
-        collectors = [self.collector(topic, index, f"collector-{n}") for n in (1, 2)]
-        programs = [shipper, *collectors]
-        for program in programs:
-            program.start()
-            self.kills[program.name] = 0
-        writers = [self.loggen(w, lines=self.lines, rate=self.rate, rotate_every=self.lines // 5, seed=n,
-                               kind="mix") for n, w in enumerate(self.WRITERS)]
-        self.torment(programs)
+        programs = [self.shipper(topic)]
+        for name in ("collector-1", "collector-2"):
+            programs.append(self.collector(topic, index, name, kafka={"session_timeout": "6 s"}))
+        victims = [Victim(program.start(), kills, chance) for program in programs]
+        writers = [self.loggen(writer, lines=self.lines, rate=self.RATE, rotate_every=self.lines // 10, seed=n)
+                   for n, writer in enumerate(self.WRITERS)]
+
+        self.torment(victims)
         for writer in writers:
-            writer.end(self.lines / self.rate + 60)
-        expected = set().union(*(writer.tags() for writer in writers))
-        self.everything_arrives(expected, topic, index, programs)
+            writer.end(self.lines / self.RATE + 60)
+        self.everything_arrives(set().union(*(writer.tags() for writer in writers)), topic, index, victims)
         for program in programs:
             program.stop()
 
-    def torment(self, programs):
-        """Kills and restarts in a random order, spread over four fifths of the time for which lines are written."""
-        actions = [lambda p=p: self.kill(p) for p in programs for _ in range(self.kills_each)]
-        actions += [lambda: stack("restart", "kafka"), lambda: stack("restart", "elasticsearch")]
-        self.random.shuffle(actions)
-        begun, pace = time.monotonic(), 0.8 * self.lines / self.rate / len(actions)
-        for n, action in enumerate(actions):
-            due = begun + pace * (n + self.random.random())
-            self.wait_until("the next kill is due", lambda: time.monotonic() >= due, 60)
-            action()
-
-    def kill(self, program):
-        """At a moment at which it holds something that is not settled yet; it comes back at once."""
-        self.wait_until(f"{program.name} has something in flight", lambda: program.in_flight() > 0, 60)
-        if program.kind == "collector":
-            self.duplicates += program.metric("records_duplicate_total")
-        program.kill()
-        self.kills[program.name] += 1
-        program.start()
-
-    def everything_arrives(self, expected, topic, index, programs):
+    def torment(self, victims):
+        """The servers are killed when a quarter and a half of the lines are written."""
+        seconds = self.lines / self.RATE
         begun = time.monotonic()
+        outages = [(begun + seconds / 4, "kafka", victims[:1]), (begun + seconds / 2, "elasticsearch", victims[1:])]
+
+        def step():
+            if outages and time.monotonic() >= outages[0][0]:
+                _, server, writing = outages.pop(0)
+                self.kill_without(server, writing)
+            return all([victim.step() for victim in victims]) and not outages
+
+        self.wait_until("all are killed often enough", step, seconds + 60)
+
+    def kill_without(self, server, victims):
+        """Kills whoever is the first to hold enough for the server that has gone."""
+        stack("kill", server)
+        names = " or ".join(victim.program.name for victim in victims)
+        full = self.wait_until(f"{names} holds {self.HELD} lines for {server}",
+                               lambda: [v for v in victims if v.program.in_flight() >= self.HELD], 60)
+        ripe = time.monotonic() + self.HELD_S
+        self.wait_until("positions have been stored", lambda: time.monotonic() >= ripe, 60)
+        full[0].kill()
+        stack("up", server)
+
+    def everything_arrives(self, expected, topic, index, victims):
+        begun = time.monotonic()
+        programs = [victim.program for victim in victims]
         self.wait_for_count(index, len(expected), 120)
         self.wait_for_idle(*programs)
-        self.figures["drained_s"] = round(time.monotonic() - begun, 1)
-        duplicates = self.duplicates + sum(p.metric("records_duplicate_total") for p in programs[1:])
+        duplicates = sum(victim.duplicates + victim.duplicates_now() for victim in victims)
         self.figures["lines"], self.figures["409s"] = len(expected), duplicates
-        self.figures["kills"] = "+".join(str(n) for n in self.kills.values())
+        self.figures["kills"] = "+".join(str(victim.kills) for victim in victims)
+        self.figures["drained_s"] = round(time.monotonic() - begun, 1)
         Tally(expected, index.documents()).check(self)
         self.wait_for_commit(topic)
         for program in programs:
