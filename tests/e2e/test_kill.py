@@ -45,6 +45,7 @@ class Victim:
 class Kill(Case):
     order = 70
     WRITERS = ("a", "b", "c", "d")
+    PATHS = ("[ab].log", "[cd].log*")       # rotated files leave their pattern, or match it still
     RATE = 600              # lines a second of each
     HELD, HELD_S = 1000, 1  # lines in flight before a kill without a server, and for how long: positions are stored
                             # twice a second
@@ -56,7 +57,7 @@ class Kill(Case):
 
         topic, index = self.topic(), self.index()
         index.create({"properties": {"message": {"type": "text"}}}, shards=2)
-        programs = [self.shipper(topic)]
+        programs = [self.shipper(topic, paths=self.PATHS)]
         for name in ("collector-1", "collector-2"):
             programs.append(self.collector(topic, index, name, kafka={"session_timeout": "6 s"}))
         victims = [Victim(program.start(), kills, chance) for program in programs]
