@@ -14,12 +14,11 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "shipper/globs.h"
+#include "shipper/positions.h"
+#include "shipper/reader.h"
 
 enum {
-        READ_BYTES = 128 * 1024,                /* one file's share of a pass */
         TURN_BYTES = 1024 * 1024,               /* then the loop looks at its other duties */
-        SAVE_INTERVAL_MS = 100,                 /* between two fsyncs */
-        SAVE_RETRY_MS = 1000,                   /* after a failed one */
         ROTATED_QUIET_MS = 5 * 60 * 1000,       /* a writer may hold a renamed file open until it is told to let go */
 };
 
@@ -27,22 +26,15 @@ struct file_list { struct file *first, **last; };
 
 struct tail {
         struct tail_parts p;
-        struct checkpoint *checkpoint;  /* borrowed */
         const char *host;               /* borrowed from the configuration */
         int64_t started_ns;             /* wall */
 
         struct map by_key;              /* inode and birth time -> file, all but the ended ones; owned */
         struct map by_path;             /* hash of path -> the file that was last seen there */
         struct file_list ready;         /* FILE_READY, in turn */
-        struct file **unsaved;          /* owned array; positions moved, or ended and done with */
-        size_t nunsaved, unsaved_cap;
-
-        char *buffer;                   /* READ_BYTES plus the longest line */
-        size_t buffer_size;
         unsigned scan;                  /* number of the scan under way */
-        struct timer save_timer;
-        int64_t save_after_ms;          /* not before */
-        char trouble[256];
+        struct reader *reader;          /* owned */
+        struct positions *positions;    /* owned */
 };
 
 /* --- who is who ------------------------------------------------------------------------------ */
@@ -100,19 +92,7 @@ static void touch(struct tail *t, struct file *f)
         push_ready(t, f);
 }
 
-static void add_unsaved(struct tail *t, struct file *f)
-{
-        if (f->unsaved)
-                return;
-        f->unsaved = true;
-        if (t->nunsaved == t->unsaved_cap) {
-                t->unsaved_cap = t->unsaved_cap ? 2 * t->unsaved_cap : 64;
-                t->unsaved = xrealloc(t->unsaved, t->unsaved_cap * sizeof(*t->unsaved));
-        }
-        t->unsaved[t->nunsaved++] = f;
-}
-
-/* f is in no list. It is freed by tail_save once nothing of it is in flight. */
+/* f is in no list. It is freed by positions once nothing of it is in flight. */
 static void end_file(struct tail *t, struct file *f, const char *why)
 {
         file_enter(f, FILE_ENDED, why);
@@ -125,7 +105,7 @@ static void end_file(struct tail *t, struct file *f, const char *why)
                 map_del(&t->by_key, key);
         if (file_at(t, f->path) == f)
                 map_del(&t->by_path, path_key(f->path));
-        add_unsaved(t, f);
+        positions_add(t->positions, f);
 }
 
 static void own_file(struct tail *t, struct file *f)
@@ -160,7 +140,7 @@ static struct file *next_generation(struct tail *t, struct file *f)
         f->superseded = true;
         end_file(t, f, "truncated");
         own_file(t, g);
-        add_unsaved(t, g);
+        positions_add(t->positions, g);
         file_enter(g, FILE_READY, "starts again");
         return g;
 }
@@ -437,64 +417,6 @@ void tail_scanned(struct tail *t)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static ssize_t read_at(struct tail *t, struct file *f, int64_t offset, char *to, size_t n)
-{
-        ssize_t got;
-
-        do
-                got = pread(f->fd, to, n, offset);
-        while (got < 0 && errno == EINTR);
-        if (got < 0) {
-                stat_inc(&t->p.stats->file_errors);
-                log_warn("tail", "cannot be read: path=%s offset=%lld error=\"%s\"", f->path, (long long)offset,
-                         strerror(errno));
-        }
-        return got;
-}
-
-static void ship_one(struct tail *t, struct file *f, const struct line *line, size_t limit)
-{
-        ship_line(t->p.ship, f, f->read, line, limit);
-        f->read += (int64_t)line->size;
-        if (f->scanned < f->read)
-                f->scanned = f->read;
-}
-
-/* Ships the whole lines among the n bytes that start at f->read; false when there was no room for all. */
-static bool frame(struct tail *t, struct file *f, size_t n)
-{
-        const char *p = t->buffer, *end = p + n;
-        struct line line;
-        size_t known = (size_t)(f->scanned - f->read);
-
-        while (line_next(p, end, known, &line)) {
-                if (!ship_has_room(t->p.ship))
-                        return false;
-                ship_one(t, f, &line, (size_t)t->p.config->max_line_bytes);
-                p += line.size;
-                known = 0;
-        }
-        if (f->scanned < f->read + (end - p))
-                f->scanned = f->read + (end - p);
-        return true;
-}
-
-/* Nobody will finish the last line, so it ends where the file ends. */
-static void ship_unfinished(struct tail *t, struct file *f)
-{
-        size_t longest = (size_t)t->p.config->max_line_bytes;
-        size_t size = (size_t)(f->scanned - f->read);
-        ssize_t n = read_at(t, f, f->read, t->buffer, size <= longest ? size : longest + 1);
-
-        if (n <= 0)
-                return;
-        if (!f->named) {
-                file_name(f, t->host, t->buffer, (size_t)n);
-                file_make_stream(f, t->host);
-        }
-        ship_one(t, f, &(struct line){ .text = t->buffer, .len = size, .size = size }, longest);
-}
-
 /* What was read of f is all there was a moment ago. */
 static void at_end(struct tail *t, struct file *f)
 {
@@ -515,7 +437,7 @@ static void at_end(struct tail *t, struct file *f)
                 return;
         }
         if (unfinished_line)
-                ship_unfinished(t, f);
+                reader_ship_unfinished(t->reader, f);
         if (f->deleted) {
                 end_file(t, f, "deleted and read to its end");
                 return;
@@ -524,75 +446,18 @@ static void at_end(struct tail *t, struct file *f)
         file_enter(f, FILE_IDLE, "end of file");
 }
 
-static void name_file(struct tail *t, struct file *f, size_t n)
-{
-        if (f->named || (n < IDENT_HEAD && !memchr(t->buffer, '\n', n)))
-                return;                 /* the head is not whole yet */
-        file_name(f, t->host, t->buffer, n);
-        file_make_stream(f, t->host);
-}
-
-enum outcome { READ_MORE, READ_END, READ_FAILED };
-
-static enum outcome read_lines(struct tail *t, struct file *f, int64_t *budget)
-{
-        size_t want = (size_t)(f->scanned - f->read) + READ_BYTES;
-        ssize_t n = read_at(t, f, f->read, t->buffer, want);
-
-        if (n < 0)
-                return READ_FAILED;
-        if (n == 0)
-                return READ_END;
-        *budget -= n;
-        name_file(t, f, (size_t)n);
-        if (f->size < f->read + n)
-                f->size = f->read + n;
-        return frame(t, f, (size_t)n) && (size_t)n < want ? READ_END : READ_MORE;
-}
-
-/* The line at f->read is longer than a line may be: look for its end without keeping it. */
-static enum outcome read_long_line(struct tail *t, struct file *f, int64_t *budget)
-{
-        size_t keep = (size_t)t->p.config->max_line_bytes;
-        char *scratch = t->buffer + keep + 1;
-
-        while (*budget > 0) {
-                ssize_t n = read_at(t, f, f->scanned, scratch, READ_BYTES);
-                if (n < 0)
-                        return READ_FAILED;
-                *budget -= n;
-                const char *lf = memchr(scratch, '\n', (size_t)n);
-                if (lf) {
-                        size_t size = (size_t)(f->scanned - f->read + (lf - scratch) + 1);
-                        if (read_at(t, f, f->read, t->buffer, keep) != (ssize_t)keep)
-                                return READ_FAILED;
-                        ship_one(t, f, &(struct line){ t->buffer, size - 1, size }, keep);
-                        return READ_MORE;
-                }
-                f->scanned += n;
-                if (n < READ_BYTES)
-                        return READ_END;
-        }
-        return READ_MORE;
-}
-
 /* Reads one share of f, which was just taken from the queue, and puts it where it belongs next. */
 static void read_file(struct tail *t, struct file *f, int64_t *budget)
 {
-        bool is_long = f->scanned - f->read > t->p.config->max_line_bytes;
-        struct file_stat st;
-
-        /* After a pause the file may have been cut and have grown again by the time its end is reached. */
-        if (f->cut || (file_stat(f->fd, "", &st) == 0 && st.size < f->read)) {
-                push_ready(t, next_generation(t, f));
-                return;
-        }
-        switch (is_long ? read_long_line(t, f, budget) : read_lines(t, f, budget)) {
+        switch (reader_read(t->reader, f, budget)) {
         case READ_MORE:
                 push_ready(t, f);
                 break;
         case READ_END:
                 at_end(t, f);
+                break;
+        case READ_CUT:
+                push_ready(t, next_generation(t, f));
                 break;
         case READ_FAILED:               /* tried again when it is touched, at the latest at the next scan */
                 file_enter(f, FILE_IDLE, "read error");
@@ -612,98 +477,6 @@ void tail_read(struct tail *t)
                 loop_wake(t->p.loop);
 }
 
-/* --- storing --------------------------------------------------------------------------------- */
-
-void tail_settled(struct tail *t, struct file *f)
-{
-        add_unsaved(t, f);
-}
-
-static bool done_with(const struct file *f)
-{
-        return f->state == FILE_ENDED && ackwin_inflight(&f->window) == 0;
-}
-
-static void put_file(struct tail *t, struct file *f)
-{
-        struct checkpoint_row row;
-
-        if (f->superseded)
-                return;
-        if (!f->named && f->replaces) {
-                file_row(f, &row);      /* without head: a generation that has not begun */
-                row.id = f->replaced;
-                checkpoint_put(t->checkpoint, &row);
-        }
-        if (!f->named)
-                return;
-        if (done_with(f)) {
-                checkpoint_forget(t->checkpoint, &f->id);
-        } else {
-                file_row(f, &row);
-                checkpoint_put(t->checkpoint, &row);
-        }
-        if (f->replaces)
-                checkpoint_forget(t->checkpoint, &f->replaced);
-}
-
-static int store(struct tail *t, struct err *e)
-{
-        struct file *f;
-
-        if (!checkpoint_wants_rewrite(t->checkpoint)) {
-                for (size_t i = 0; i < t->nunsaved; i++)
-                        put_file(t, t->unsaved[i]);
-                return checkpoint_dirty(t->checkpoint) ? checkpoint_flush(t->checkpoint, e) : 0;
-        }
-        checkpoint_rewrite_begin(t->checkpoint);
-        for (size_t i = 0; (f = map_next(&t->by_key, &i)) != NULL;)
-                put_file(t, f);
-        return checkpoint_rewrite_commit(t->checkpoint, e);
-}
-
-static void saved(struct tail *t)
-{
-        for (size_t i = 0; i < t->nunsaved; i++) {
-                t->unsaved[i]->unsaved = false;
-                if (t->unsaved[i]->named)
-                        t->unsaved[i]->replaces = false;
-                if (done_with(t->unsaved[i]))
-                        file_free(t->unsaved[i]);
-        }
-        t->nunsaved = 0;
-        t->trouble[0] = '\0';
-        stat_inc(&t->p.stats->checkpoint_writes);
-}
-
-void tail_save(struct tail *t, bool now)
-{
-        struct err e = { 0 };
-        int64_t now_ms = loop_now_ms(t->p.loop);
-
-        if (t->nunsaved == 0)
-                return;
-        if (!now && now_ms < t->save_after_ms) {
-                if (!timer_armed(&t->save_timer))
-                        timer_arm(t->p.loop, &t->save_timer, t->save_after_ms - now_ms);
-                return;
-        }
-        if (store(t, &e) == 0) {
-                saved(t);
-                t->save_after_ms = now_ms + SAVE_INTERVAL_MS;
-                return;
-        }
-        stat_inc(&t->p.stats->checkpoint_errors);
-        snprintf(t->trouble, sizeof(t->trouble), "positions cannot be stored: %.200s", e.msg);
-        log_error("tail", "%s; lines go on, a restart would send them again", t->trouble);
-        t->save_after_ms = now_ms + SAVE_RETRY_MS;
-}
-
-static void save_due(struct timer *timer)
-{
-        tail_save(timer->arg, false);
-}
-
 /* --- life ------------------------------------------------------------------------------------ */
 
 struct tail *tail_new(const struct tail_parts *parts)
@@ -714,9 +487,8 @@ struct tail *tail_new(const struct tail_parts *parts)
         t->host = parts->config->host;
         t->started_ns = loop_clock(parts->loop)->wall_ns(loop_clock(parts->loop));
         t->ready.last = &t->ready.first;
-        t->buffer_size = (size_t)parts->config->max_line_bytes + 1 + READ_BYTES;
-        t->buffer = xmalloc(t->buffer_size);
-        t->save_timer = (struct timer){ .name = "checkpoint", .fn = save_due, .arg = t };
+        t->reader = reader_new(parts->config, parts->stats, parts->ship);
+        t->positions = positions_new(parts->loop, parts->stats, &t->by_key);
         return t;
 }
 
@@ -726,20 +498,14 @@ void tail_free(struct tail *t)
 
         if (!t)
                 return;
-        timer_disarm(t->p.loop, &t->save_timer);
         stat_set(&t->p.stats->files, 0);
         stat_set(&t->p.stats->files_open, 0);
-        for (size_t i = 0; (f = map_next(&t->by_key, &i)) != NULL;)
-                f->unsaved = false;
-        for (size_t i = 0; i < t->nunsaved; i++)
-                if (t->unsaved[i]->state == FILE_ENDED)
-                        file_free(t->unsaved[i]);
+        positions_free(t->positions);
         for (size_t i = 0; (f = map_next(&t->by_key, &i)) != NULL;)
                 file_free(f);
         map_fini(&t->by_key);
         map_fini(&t->by_path);
-        free(t->unsaved);
-        free(t->buffer);
+        reader_free(t->reader);
         free(t);
 }
 
@@ -761,9 +527,19 @@ void tail_restore(struct tail *t, const struct checkpoint_row *row)
         own_file(t, f);
 }
 
+void tail_save(struct tail *t, bool now)
+{
+        positions_save(t->positions, now);
+}
+
+void tail_settled(struct tail *t, struct file *f)
+{
+        positions_add(t->positions, f);
+}
+
 void tail_set_checkpoint(struct tail *t, struct checkpoint *c)
 {
-        t->checkpoint = c;
+        positions_set_checkpoint(t->positions, c);
 }
 
 bool tail_at_end(const struct tail *t)
@@ -794,5 +570,5 @@ int64_t tail_lag_bytes(const struct tail *t)
 
 const char *tail_trouble(const struct tail *t)
 {
-        return t->trouble[0] ? t->trouble : NULL;
+        return positions_trouble(t->positions);
 }

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tail: owns the files: opens, reads, ends them, and stores their positions.
+/* tail: owns the files: finds out who is who, opens, ends them, and lets them be read in turn.
  *
- *   watch -- found, touched, moved, gone --> tail -- lines --> ship
- *                                              ^                |
- *                       checkpoint <-- save ---+--- settled ----+
+ *   watch -- found, touched, moved, gone --> tail -- reader --> ship
+ *                                              ^                 |
+ *             checkpoint <-- positions <-------+--- settled -----+
  *
  * A file is known by inode and birth time, never by its path: a rename changes where it is, not what it
  * is.  When a path suddenly holds another file than the one known there, the old one is
  * looked for among the siblings ("a.log.1"), and what was born after it and rotated away unseen is shipped too.
  *
- * One read buffer serves all files: an unfinished line is a position, not a buffer.  Files with unread bytes stand in one
- * queue and get one buffer's worth each in turn.  One thread.
+ * Files with unread bytes stand in one queue and get one buffer's worth each in turn.  One thread.
  */
 #ifndef SLUICE_SHIPPER_TAIL_H
 #define SLUICE_SHIPPER_TAIL_H

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shipper/reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { READ_BYTES = 128 * 1024 };       /* one file's share of a pass */
+
+struct reader {
+        const struct shipper_config *config;    /* borrowed */
+        struct shipper_stats *stats;            /* borrowed */
+        struct ship *ship;                      /* borrowed */
+        char *buffer;                           /* READ_BYTES plus the longest line */
+};
+
+struct reader *reader_new(const struct shipper_config *config, struct shipper_stats *stats, struct ship *ship)
+{
+        struct reader *r = xcalloc(1, sizeof(*r));
+
+        r->config = config;
+        r->stats = stats;
+        r->ship = ship;
+        r->buffer = xmalloc((size_t)config->max_line_bytes + 1 + READ_BYTES);
+        return r;
+}
+
+void reader_free(struct reader *r)
+{
+        if (!r)
+                return;
+        free(r->buffer);
+        free(r);
+}
+
+/* The source: n bytes of f from offset, fewer only at its end. */
+static ssize_t source(struct reader *r, struct file *f, int64_t offset, char *to, size_t n)
+{
+        ssize_t got;
+
+        do
+                got = pread(f->fd, to, n, offset);
+        while (got < 0 && errno == EINTR);
+        if (got < 0) {
+                stat_inc(&r->stats->file_errors);
+                log_warn("tail", "cannot be read: path=%s offset=%lld error=\"%s\"", f->path, (long long)offset,
+                         strerror(errno));
+        }
+        return got;
+}
+
+static void ship_one(struct reader *r, struct file *f, const struct line *line, size_t limit)
+{
+        ship_line(r->ship, f, f->read, line, limit);
+        f->read += (int64_t)line->size;
+        if (f->scanned < f->read)
+                f->scanned = f->read;
+}
+
+/* Ships the whole lines among the n bytes that start at f->read; false when there was no room for all. */
+static bool frame(struct reader *r, struct file *f, size_t n)
+{
+        const char *p = r->buffer, *end = p + n;
+        struct line line;
+        size_t known = (size_t)(f->scanned - f->read);
+
+        while (line_next(p, end, known, &line)) {
+                if (!ship_has_room(r->ship))
+                        return false;
+                ship_one(r, f, &line, (size_t)r->config->max_line_bytes);
+                p += line.size;
+                known = 0;
+        }
+        if (f->scanned < f->read + (end - p))
+                f->scanned = f->read + (end - p);
+        return true;
+}
+
+/* Nobody will finish the last line, so it ends where the file ends. */
+void reader_ship_unfinished(struct reader *r, struct file *f)
+{
+        size_t longest = (size_t)r->config->max_line_bytes;
+        size_t size = (size_t)(f->scanned - f->read);
+        ssize_t n = source(r, f, f->read, r->buffer, size <= longest ? size : longest + 1);
+
+        if (n <= 0)
+                return;
+        if (!f->named) {
+                file_name(f, r->config->host, r->buffer, (size_t)n);
+                file_make_stream(f, r->config->host);
+        }
+        ship_one(r, f, &(struct line){ .text = r->buffer, .len = size, .size = size }, longest);
+}
+
+static void name_file(struct reader *r, struct file *f, size_t n)
+{
+        if (f->named || (n < IDENT_HEAD && !memchr(r->buffer, '\n', n)))
+                return;                 /* the head is not whole yet */
+        file_name(f, r->config->host, r->buffer, n);
+        file_make_stream(f, r->config->host);
+}
+
+static enum read_outcome read_lines(struct reader *r, struct file *f, int64_t *budget)
+{
+        size_t want = (size_t)(f->scanned - f->read) + READ_BYTES;
+        ssize_t n = source(r, f, f->read, r->buffer, want);
+
+        if (n < 0)
+                return READ_FAILED;
+        if (n == 0)
+                return READ_END;
+        *budget -= n;
+        name_file(r, f, (size_t)n);
+        if (f->size < f->read + n)
+                f->size = f->read + n;
+        return frame(r, f, (size_t)n) && (size_t)n < want ? READ_END : READ_MORE;
+}
+
+/* The line at f->read is longer than a line may be: look for its end without keeping it. */
+static enum read_outcome read_long_line(struct reader *r, struct file *f, int64_t *budget)
+{
+        size_t keep = (size_t)r->config->max_line_bytes;
+        char *scratch = r->buffer + keep + 1;
+
+        while (*budget > 0) {
+                ssize_t n = source(r, f, f->scanned, scratch, READ_BYTES);
+                if (n < 0)
+                        return READ_FAILED;
+                *budget -= n;
+                const char *lf = memchr(scratch, '\n', (size_t)n);
+                if (lf) {
+                        size_t size = (size_t)(f->scanned - f->read + (lf - scratch) + 1);
+                        if (source(r, f, f->read, r->buffer, keep) != (ssize_t)keep)
+                                return READ_FAILED;
+                        ship_one(r, f, &(struct line){ r->buffer, size - 1, size }, keep);
+                        return READ_MORE;
+                }
+                f->scanned += n;
+                if (n < READ_BYTES)
+                        return READ_END;
+        }
+        return READ_MORE;
+}
+
+enum read_outcome reader_read(struct reader *r, struct file *f, int64_t *budget)
+{
+        bool is_long = f->scanned - f->read > r->config->max_line_bytes;
+        struct file_stat st;
+
+        /* After a pause the file may have been cut and have grown again by the time its end is reached. */
+        if (f->cut || (file_stat(f->fd, "", &st) == 0 && st.size < f->read))
+                return READ_CUT;
+        return is_long ? read_long_line(r, f, budget) : read_lines(r, f, budget);
+}
