@@ -6,6 +6,7 @@
 
 #include "config/load.h"
 #include "event/ident.h"
+#include "event/pattern.h"
 #include "sinks/es_answer.h"
 #include "sinks/es_body.h"
 #include "sinks/http_client.h"
@@ -19,7 +20,7 @@ const char *versions_text(void)
 
         snprintf(text, sizeof(text),
                  "librdkafka %s\nlibcurl %s\nyajl %u.%u.%u\nlz4 %s\n"
-                 "libconfig %s\nlibdeflate %s\nlibmicrohttpd %s\nxxhash %u.%u.%u",
+                 "libconfig %s\nlibdeflate %s\nlibmicrohttpd %s\nxxhash %u.%u.%u\npcre2 %s",
                  rd_kafka_version_str(), http_client_version(), yajl / 10000, yajl / 100 % 100, yajl % 100,
                  roll_version(), load_version(), es_body_version(), http_version(), hash / 10000,
                  hash / 100 % 100, hash % 100);
