@@ -23,6 +23,6 @@ const char *versions_text(void)
                  "libconfig %s\nlibdeflate %s\nlibmicrohttpd %s\nxxhash %u.%u.%u\npcre2 %s",
                  rd_kafka_version_str(), http_client_version(), yajl / 10000, yajl / 100 % 100, yajl % 100,
                  roll_version(), load_version(), es_body_version(), http_version(), hash / 10000,
-                 hash / 100 % 100, hash % 100);
+                 hash / 100 % 100, hash % 100, pattern_version());
         return text;
 }
