@@ -85,6 +85,8 @@ static void turn(void *arg)
 
         if (!s->stopping)
                 tail_read(s->tail);
+        else
+                ship_flush(s->ship);    /* what waited for company while the output was behind */
         bool finished = ship_idle(s->ship) && (s->stopping || (s->config.once && tail_at_end(s->tail)));
         tail_save(s->tail, finished);
         if (finished)

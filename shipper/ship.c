@@ -8,7 +8,8 @@
 
 enum {
         BATCH_BYTES = 256 * 1024,       /* of events: a batch is handed on when it holds so much */
-        FIRST_BYTES = 4 * 1024,         /* what a batch starts with: a lone line is cheap */
+        FIRST_BYTES = 4 * 1024,         /* what a batch starts with */
+        BEHIND_BATCHES = 64,            /* with so many inside the output is behind: a batch waits until it is full */
 };
 
 struct ship {
@@ -16,13 +17,14 @@ struct ship {
         struct shipper_stats *stats;
         struct ship_hooks hooks;
         struct sink *sink;              /* borrowed */
-        struct batch *open;             /* owned; NULL between turns */
+        struct batch *open;             /* owned; mostly NULL between turns */
         struct file *key_of;            /* whose key was put last into open ... */
         struct slice key;               /* ... and where */
         struct address *address;        /* borrowed; NULL: records need none */
         const struct input_config *dest_of;     /* likewise: the input whose index was put last */
         struct slice dest;
-        int64_t read_ns;                /* wall time of the open batch: its lines were read just now */
+        int64_t read_ns;                /* wall time of this turn: its lines were read just now */
+        bool new_turn;                  /* read_ns is of the turn before */
         size_t last_bytes;              /* of the last batch: a hint for the next */
 };
 
@@ -79,7 +81,7 @@ static void update_held(struct ship *s)
 
 bool ship_has_room(struct ship *s)
 {
-        if (s->open)
+        if (s->open && s->open->data.len < BATCH_BYTES)
                 return true;
         if (sink_has_room(s->sink))
                 return true;
@@ -108,14 +110,31 @@ static void put_address(struct ship *s, const struct file *f, struct record *r)
         r->id = (struct slice){ r->value.off + EVENT_ID_AT, IDENT_LINE_TEXT };
 }
 
-void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line *line, size_t limit)
+static void begin_line(struct ship *s)
 {
         if (!s->open) {
                 s->open = batch_new(s->last_bytes);
                 s->key_of = NULL;
-                s->dest_of = NULL;
-                s->read_ns = loop_clock(s->loop)->wall_ns(loop_clock(s->loop));
+                s->new_turn = true;
         }
+        if (s->new_turn) {
+                s->read_ns = loop_clock(s->loop)->wall_ns(loop_clock(s->loop));
+                s->dest_of = NULL;      /* an index may have the date in its name */
+                s->new_turn = false;
+        }
+}
+
+static void submit(struct ship *s)
+{
+        s->last_bytes = s->open->data.len < FIRST_BYTES ? FIRST_BYTES : s->open->data.len;
+        batch_fit(s->open);
+        sink_submit(s->sink, &s->open);
+        update_held(s);
+}
+
+void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line *line, size_t limit)
+{
+        begin_line(s);
         struct slice key = key_for(s, f);
         size_t start = s->open->data.len;
         struct event_line event = {
@@ -144,16 +163,17 @@ void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line
                 stat_inc(&s->stats->lines_truncated);
                 stat_add(&s->stats->bytes_cut, (int64_t)(line->len - limit));
         }
-        if (s->open->data.len >= BATCH_BYTES)
-                ship_flush(s);
+        if (s->open->data.len >= BATCH_BYTES && sink_has_room(s->sink))
+                submit(s);
 }
 
 void ship_flush(struct ship *s)
 {
+        s->new_turn = true;
         if (!s->open)
                 return;
-        s->last_bytes = s->open->data.len < FIRST_BYTES ? FIRST_BYTES : s->open->data.len;
-        sink_submit(s->sink, &s->open);
+        if (s->sink->batches < BEHIND_BATCHES && sink_has_room(s->sink))
+                submit(s);
         update_held(s);
 }
 
@@ -202,4 +222,6 @@ static void done(void *arg, struct batch **bp)
         }
         batch_free(b);
         update_held(s);
+        if (s->open)
+                loop_wake(s->loop);     /* it may go now */
 }

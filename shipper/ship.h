@@ -40,7 +40,10 @@ void ship_set_address(struct ship *s, struct address *a);
 bool ship_has_room(struct ship *s);                     /* false: stop reading, room() will come */
 /* Adds the line that starts at offset of f; limit: its text is cut there and marked. Ask ship_has_room before each. */
 void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line *line, size_t limit);
-void ship_flush(struct ship *s);                        /* end of turn: what is open goes now */
+
+/* End of turn, every turn: what is open goes, unless the output is behind; then it waits for company, so that
+ * lines that trickle in during an outage do not fill the budget with batches of one. */
+void ship_flush(struct ship *s);
 bool ship_idle(const struct ship *s);                   /* nothing in flight, nothing open */
 
 #endif

@@ -53,6 +53,18 @@ void batch_undo_add(struct batch *b, size_t data_len)
         b->waiting--;
 }
 
+void batch_fit(struct batch *b)
+{
+        if (b->data.cap > 2 * b->data.len && b->data.len > 0) {
+                b->data.data = xrealloc(b->data.data, b->data.len + BUF_SLACK);
+                b->data.cap = b->data.len;
+        }
+        if (b->cap > 2 * b->n && b->n > 0) {
+                b->recs = xrealloc(b->recs, b->n * sizeof(*b->recs));
+                b->cap = b->n;
+        }
+}
+
 struct slice batch_put(struct batch *b, const void *p, size_t n)
 {
         size_t start = b->data.len;

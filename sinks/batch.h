@@ -73,6 +73,8 @@ void batch_free(struct batch *b);                               /* NULL ok */
 struct record *batch_add(struct batch *b);
 void batch_undo_add(struct batch *b, size_t data_len);          /* takes the last record back; data is cut to data_len */
 
+void batch_fit(struct batch *b);        /* nothing more will be added: gives back memory when it uses less than half */
+
 struct slice batch_put(struct batch *b, const void *p, size_t n);       /* appends to data */
 static inline struct slice batch_since(const struct batch *b, size_t start) { return (struct slice){ (uint32_t)start, (uint32_t)(b->data.len - start) }; }
 static inline const char *batch_at(const struct batch *b, struct slice s) { return b->data.data + s.off; }

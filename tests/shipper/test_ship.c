@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines on their way from the reader to the sink and back, with a sink that answers when the test says so. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shipper/ship.h"
+#include "tests/fake/sink_held.h"
+
+enum { MIB = 1024 * 1024, BATCH_MOST = 512 * 1024 };
+
+struct rig {
+        struct loop *loop;
+        struct shipper_stats stats;
+        struct ship *ship;
+        struct sink *sink;
+        struct input_config input;
+        struct file *file;
+        int64_t offset;
+        unsigned rooms;
+};
+
+static void on_settled(void *arg, struct file *f)
+{
+        (void)arg;
+        (void)f;
+}
+
+static void on_room(void *arg)
+{
+        ((struct rig *)arg)->rooms++;
+}
+
+static int setup(void **state)
+{
+        struct rig *r = calloc(1, sizeof(*r));
+        struct ship_hooks hooks = { on_settled, on_room, r };
+        struct sink_limits limits = { .max_batches = 4096, .max_bytes = MIB };
+        struct err e = { 0 };
+
+        r->loop = loop_new(&clock_system, &e);
+        r->ship = ship_new(r->loop, &r->stats, &hooks);
+        struct sink_owner owner = ship_owner(r->ship);
+        r->sink = sink_held_new(r->loop, &owner, &limits);
+        ship_set_sink(r->ship, r->sink);
+        r->file = file_new("/var/log/a.log", &r->input, &(struct file_stat){ .inode = 1, .birth_ns = 2 });
+        file_name(r->file, "web-1", "first\n", 6);
+        file_make_stream(r->file, "web-1");
+        *state = r;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        struct rig *r = *state;
+
+        sink_free(r->sink);
+        ship_free(r->ship);
+        file_free(r->file);
+        loop_free(r->loop);
+        free(r);
+        return 0;
+}
+
+static bool try_line(struct rig *r, const char *text)
+{
+        struct line line = { .text = text, .len = strlen(text), .size = strlen(text) + 1 };
+
+        if (!ship_has_room(r->ship))
+                return false;
+        ship_line(r->ship, r->file, r->offset, &line, 1024);
+        r->offset += (int64_t)line.size;
+        return true;
+}
+
+/* One line a turn, as a quiet service writes them. */
+static size_t trickle(struct rig *r, size_t most)
+{
+        size_t n = 0;
+
+        while (n < most && try_line(r, "GET /basket/17 200 12ms")) {
+                ship_flush(r->ship);
+                n++;
+        }
+        return n;
+}
+
+static void a_line_goes_at_the_end_of_its_turn(void **state)
+{
+        struct rig *r = *state;
+
+        assert_int_equal(trickle(r, 3), 3);
+        assert_int_equal(r->sink->batches, 3);
+        assert_true(r->sink->bytes < (size_t)3 * 1500);
+}
+
+static void an_outage_leaves_room_for_many_short_lines(void **state)
+{
+        struct rig *r = *state;
+        size_t n = trickle(r, 100000);
+
+        if (n < 1200)
+                fail_msg("%zu lines fill a budget of 1 MiB", n);
+        assert_false(ship_has_room(r->ship));
+        assert_true(stat_get(&r->stats.held_bytes) >= MIB);
+        assert_true(stat_get(&r->stats.held_bytes) <= MIB + BATCH_MOST + BATCH_MOST);
+        assert_int_equal(stat_get(&r->stats.lines_in_flight), n);
+        ship_flush(r->ship);
+        assert_true(r->sink->bytes <= MIB + BATCH_MOST);
+
+        /* The output is back: each line is acknowledged once, in its order, and nothing is left. */
+        for (int i = 0; i < 100 && !ship_idle(r->ship); i++) {
+                sink_held_answer_all(r->sink, VERDICT_DONE);
+                ship_flush(r->ship);
+        }
+        assert_true(ship_idle(r->ship));
+        assert_int_equal(r->rooms, 1);
+        assert_int_equal(stat_get(&r->stats.lines_acked), n);
+        assert_int_equal(stat_get(&r->stats.held_bytes), 0);
+        assert_int_equal(ackwin_committed(&r->file->window), r->offset);
+}
+
+static void what_waits_for_company_goes_when_an_answer_came(void **state)
+{
+        struct rig *r = *state;
+
+        assert_int_equal(trickle(r, 66), 66);
+        assert_int_equal(sink_held_count(r->sink), 64);
+        ship_flush(r->ship);
+        assert_int_equal(sink_held_count(r->sink), 64);
+        sink_held_answer(r->sink, 0, VERDICT_DONE, 0, NULL);
+        ship_flush(r->ship);
+        assert_int_equal(sink_held_count(r->sink), 65);
+        assert_int_equal(r->sink->batches, 64);
+}
+
+static void what_waits_when_it_ends_is_given_back(void **state)
+{
+        struct rig *r = *state;
+
+        assert_int_equal(trickle(r, 70), 70);
+        sink_close(r->sink);
+        ship_free(r->ship);
+        r->ship = NULL;
+        assert_int_equal(stat_get(&r->stats.lines_in_flight), 0);
+        assert_int_equal(stat_get(&r->stats.dropped_read_again), 70);
+        assert_int_equal(ackwin_committed(&r->file->window), 0);
+        r->file->window.head = r->file->window.tail;
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        static const struct CMUnitTest tests[] = {
+                TEST(a_line_goes_at_the_end_of_its_turn),
+                TEST(an_outage_leaves_room_for_many_short_lines),
+                TEST(what_waits_for_company_goes_when_an_answer_came),
+                TEST(what_waits_when_it_ends_is_given_back),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
