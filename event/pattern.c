@@ -15,10 +15,11 @@
 #include "base/mem.h"
 
 enum {
-        MATCH_LIMIT = 20 * 1000,        /* backtracks from one place, and two more for each byte of the text: `.*?` */
-        HEAP_LIMIT_KIB = 1024,          /* without machine code; what it has then instead of a stack */
-        WINDOW = 128,                   /* places to begin at, between two looks at the clock */
-        STACK_FIRST = 32 * 1024,        /* of the machine code */
+        MATCH_LIMIT =
+                20 * 1000,     /* backtracks from one place, and two more for each byte of the text: `.*?` */
+        HEAP_LIMIT_KIB = 1024, /* without machine code; what it has then instead of a stack */
+        WINDOW = 128,          /* places to begin at, between two looks at the clock */
+        STACK_FIRST = 32 * 1024, /* of the machine code */
         STACK_MAX = 256 * 1024,
 };
 
@@ -27,10 +28,10 @@ struct pattern {
         pcre2_code *code;
         pcre2_match_context *limits;
         pcre2_match_data *match;
-        pcre2_jit_stack *stack;         /* NULL: interpreted */
+        pcre2_jit_stack *stack; /* NULL: interpreted */
         struct pattern_name *names;
         uint32_t nnames, ngroups;
-        bool anchored;                  /* no match can begin behind the first place */
+        bool anchored; /* no match can begin behind the first place */
         bool utf8;
         uint64_t gave_up;
 };
@@ -45,7 +46,8 @@ static bool is_ascii(const char *text)
 
 static int compile(struct pattern *p, struct err *e)
 {
-        uint32_t options = PCRE2_USE_OFFSET_LIMIT | PCRE2_NEVER_BACKSLASH_C | PCRE2_DUPNAMES | PCRE2_DOLLAR_ENDONLY;
+        uint32_t options =
+                PCRE2_USE_OFFSET_LIMIT | PCRE2_NEVER_BACKSLASH_C | PCRE2_DUPNAMES | PCRE2_DOLLAR_ENDONLY;
         PCRE2_UCHAR why[128];
         PCRE2_SIZE at;
         int code;
@@ -56,8 +58,8 @@ static int compile(struct pattern *p, struct err *e)
         if (p->code)
                 return 0;
         pcre2_get_error_message(code, why, sizeof(why));
-        return err_set(e, EINVAL, "pattern \"%s\": %s, at character %zu, after \"%.*s\"", p->text, (const char *)why,
-                       at + 1, (int)at, p->text);
+        return err_set(e, EINVAL, "pattern \"%s\": %s, at character %zu, after \"%.*s\"", p->text,
+                       (const char *)why, at + 1, (int)at, p->text);
 }
 
 static uint32_t info(const struct pattern *p, uint32_t what)

@@ -107,6 +107,16 @@ static void format_date(int64_t seconds, char out[DATE_LEN])
         put_digits(out + 17, d.second, 2);
 }
 
+void timestamp_format_ns(int64_t wall_ns, char out[TIMESTAMP_NS_LEN])
+{
+        int64_t rest;
+
+        timestamp_format(wall_ns, out);
+        floor_div(wall_ns, NS_PER_SECOND, &rest);
+        put_digits(out + DATE_LEN, (int)rest, 9);
+        out[TIMESTAMP_NS_LEN - 1] = 'Z';
+}
+
 void timestamp_format(int64_t wall_ns, char out[TIMESTAMP_LEN])
 {
         static _Thread_local int64_t cached_second = INT64_MIN;

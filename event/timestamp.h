@@ -8,10 +8,14 @@
 
 #include "base/check.h"
 
-enum { TIMESTAMP_LEN = 24 };    /* 2026-11-23T10:00:00.123Z */
+enum {
+        TIMESTAMP_LEN = 24,             /* 2026-11-23T10:00:00.123Z */
+        TIMESTAMP_NS_LEN = 30,          /* 2026-11-23T10:00:00.123456789Z */
+};
 
 /* UTC with milliseconds, no NUL.  The date part is computed once a second per thread. */
 void timestamp_format(int64_t wall_ns, char out[TIMESTAMP_LEN]);
+void timestamp_format_ns(int64_t wall_ns, char out[TIMESTAMP_NS_LEN]);
 
 /* RFC 3339 with any number of fraction digits and Z or an offset; a space or a
  * small t or z will do, as its section 5.6 allows.  Digits after the ninth are

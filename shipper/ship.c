@@ -7,25 +7,25 @@
 #include "base/mem.h"
 
 enum {
-        BATCH_BYTES = 256 * 1024,       /* of events: a batch is handed on when it holds so much */
-        FIRST_BYTES = 4 * 1024,         /* what a batch starts with */
-        BEHIND_BATCHES = 64,            /* with so many inside the output is behind: a batch waits until it is full */
+        BATCH_BYTES = 256 * 1024, /* of events: a batch is handed on when it holds so much */
+        FIRST_BYTES = 4 * 1024,   /* what a batch starts with */
+        BEHIND_BATCHES = 64, /* with so many inside the output is behind: a batch waits until it is full */
 };
 
 struct ship {
         struct loop *loop;
         struct shipper_stats *stats;
         struct ship_hooks hooks;
-        struct sink *sink;              /* borrowed */
-        struct batch *open;             /* owned; mostly NULL between turns */
-        struct file *key_of;            /* whose key was put last into open ... */
-        struct slice key;               /* ... and where */
-        struct address *address;        /* borrowed; NULL: records need none */
-        const struct input_config *dest_of;     /* likewise: the input whose index was put last */
+        struct sink *sink;                  /* borrowed */
+        struct batch *open;                 /* owned; mostly NULL between turns */
+        struct file *key_of;                /* whose key was put last into open ... */
+        struct slice key;                   /* ... and where */
+        struct address *address;            /* borrowed; NULL: records need none */
+        const struct input_config *dest_of; /* likewise: the input whose index was put last */
         struct slice dest;
-        int64_t read_ns;                /* wall time of this turn: its lines were read just now */
-        bool new_turn;                  /* read_ns is of the turn before */
-        size_t last_bytes;              /* of the last batch: a hint for the next */
+        int64_t read_ns;   /* wall time of this turn: its lines were read just now */
+        bool new_turn;     /* read_ns is of the turn before */
+        size_t last_bytes; /* of the last batch: a hint for the next */
 };
 
 static void done(void *arg, struct batch **bp);
@@ -107,7 +107,8 @@ static void put_address(struct ship *s, const struct file *f, struct record *r)
                 s->dest_of = f->input;
         }
         r->dest = s->dest;
-        r->id = (struct slice){ r->value.off + EVENT_ID_AT, IDENT_LINE_TEXT };
+        r->id = (struct slice){ r->value.off + (uint32_t)event_id_at(batch_at(s->open, r->value)),
+                                IDENT_LINE_TEXT };
 }
 
 static void begin_line(struct ship *s)
@@ -119,7 +120,7 @@ static void begin_line(struct ship *s)
         }
         if (s->new_turn) {
                 s->read_ns = loop_clock(s->loop)->wall_ns(loop_clock(s->loop));
-                s->dest_of = NULL;      /* an index may have the date in its name */
+                s->dest_of = NULL; /* an index may have the date in its name */
                 s->new_turn = false;
         }
 }
@@ -142,7 +143,7 @@ void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line
                 .offset = (uint64_t)offset,
                 .text = line->text,
                 .len = line->len > limit ? limit : line->len,
-                .truncated = line->len > limit,
+                .flags = line->len > limit ? EVENT_TRUNCATED : 0,
         };
         size_t repaired = event_write(&s->open->data, &f->stream, &event);
 
@@ -159,7 +160,7 @@ void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line
         stat_inc(&s->stats->lines_in_flight);
         stat_add(&s->stats->bytes_read, (int64_t)line->size);
         stat_add(&s->stats->utf8_repaired, (int64_t)repaired);
-        if (event.truncated) {
+        if (event.flags & EVENT_TRUNCATED) {
                 stat_inc(&s->stats->lines_truncated);
                 stat_add(&s->stats->bytes_cut, (int64_t)(line->len - limit));
         }
@@ -189,7 +190,8 @@ static void settle(struct ship *s, struct batch *b, struct record *r)
         struct file *f = r->origin;
 
         if (r->verdict == VERDICT_REJECT) {
-                log_warn("ship", "line dropped, the output will never take it: path=%s status=%u reason=\"%.*s\"",
+                log_warn("ship",
+                         "line dropped, the output will never take it: path=%s status=%u reason=\"%.*s\"",
                          f->path, r->status, (int)r->reason.len, batch_reason(b, r));
                 stat_add(&s->stats->dropped_rejected, r->weight);
         } else {
@@ -223,5 +225,5 @@ static void done(void *arg, struct batch **bp)
         batch_free(b);
         update_held(s);
         if (s->open)
-                loop_wake(s->loop);     /* it may go now */
+                loop_wake(s->loop); /* it may go now */
 }

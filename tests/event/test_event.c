@@ -115,13 +115,15 @@ static void service_and_host_are_absent_when_they_have_no_name(void **state)
 static void truncated_line_is_marked_and_no_other(void **state)
 {
         struct event_stream s;
-        struct event_line line = { .offset = UINT64_MAX, .text = "x", .len = 1, .truncated = true };
+        struct event_line line = {
+                .offset = UINT64_MAX, .text = "x", .len = 1, .flags = EVENT_TRUNCATED | EVENT_MULTILINE
+        };
         const char *path[] = { "log", "flags", NULL };
 
         (void)state;
         event_stream_init(&s, &file_id, "/a", "s", "h");
         for (int truncated = 0; truncated < 2; truncated++) {
-                line.truncated = truncated;
+                line.flags = truncated ? EVENT_TRUNCATED : 0;
                 char *json = write_one(&s, &line, NULL);
                 yajl_val v = parse(json), array = yajl_tree_get(v, path, yajl_t_array);
                 assert_int_equal(array != NULL, truncated);
@@ -202,7 +204,7 @@ static void no_text_passes_the_bound_or_breaks_the_event(void **state)
                                                    .offset = UINT64_MAX,
                                                    .text = text + 1000 - lengths[i],
                                                    .len = lengths[i],
-                                                   .truncated = true };
+                                                   .flags = EVENT_TRUNCATED | EVENT_MULTILINE };
                         char *json = write_one(&s, &line, NULL); /* checks the bound */
                         assert_int_equal(scan_json(json, strlen(json), NULL, 0, NULL, NULL), SCAN_IS_OBJECT);
                         yajl_tree_free(parse(json));
@@ -217,9 +219,10 @@ static void bound_is_reached_by_control_bytes(void **state)
 {
         char text[100];
         struct event_stream s;
-        struct event_line line = {
-                .offset = UINT64_MAX, .text = text, .len = sizeof(text), .truncated = true
-        };
+        struct event_line line = { .offset = UINT64_MAX,
+                                   .text = text,
+                                   .len = sizeof(text),
+                                   .flags = EVENT_TRUNCATED | EVENT_MULTILINE };
         struct buf b = { 0 };
 
         (void)state;
@@ -272,6 +275,149 @@ static void plain_text_becomes_an_event_of_two_fields(void **state)
         buf_fini(&b);
 }
 
+static void put(struct buf *b, const char *text)
+{
+        buf_puts(b, text);
+}
+
+static char *write_parts(const struct event_stream *s, const struct event_parts *parts, const char *stream,
+                         unsigned flags)
+{
+        struct event_line line = { .wall_ns = WALL_NS, .offset = 5, .text = "x", .len = 1, .parts = parts };
+        struct buf b = { 0 };
+
+        line.stream = stream;
+        line.flags = flags;
+        event_write(&b, s, &line);
+        assert_int_equal(scan_json(b.data, b.len, NULL, 0, NULL, NULL), SCAN_IS_OBJECT);
+        buf_putc(&b, '\0');
+        yajl_tree_free(parse(b.data));
+        return b.data;
+}
+
+static void assert_ends(const char *json, const char *want)
+{
+        const char *from = strstr(json, "\"offset\":5");
+
+        assert_non_null(from);
+        assert_string_equal(from, want);
+}
+
+static void what_was_found_goes_into_its_objects(void **state)
+{
+        struct event_stream s;
+        struct event_parts p = { 0 };
+
+        (void)state;
+        event_stream_init(&s, &file_id, "/a", "shop", "h");
+        event_stream_add(&s, "labels.env", "prod");
+        event_stream_add(&s, "cloud.region", "eu\"1");
+        event_stream_add(&s, "service.version", "7");
+        event_stream_add(&s, "event.dataset", "shop.log");
+        char *json = write_parts(&s, NULL, NULL, 0);
+        assert_ends(
+                json,
+                "\"offset\":5},\"service\":{\"name\":\"shop\",\"version\":\"7\"},\"host\":{\"name\":\"h\"},"
+                "\"labels\":{\"env\":\"prod\"},\"cloud.region\":\"eu\\\"1\","
+                "\"event.dataset\":\"shop.log\"}");
+        free(json);
+        put(&p.more[EVENT_EVENT], "\"action\":\"a\"");
+        put(&p.more[EVENT_LOG], "\"level\":\"warn\"");
+        put(&p.more[EVENT_HOST], "\"os\":1");
+        put(&p.more[EVENT_LABELS], "\"k\":\"v\"");
+        put(&p.more[EVENT_TRACE], "\"id\":\"t\"");
+        put(&p.more[EVENT_USER], "\"id\":\"u\"");
+        put(&p.rest, "\"json\":{}");
+        json = write_parts(&s, &p, "stderr", EVENT_MULTILINE);
+        assert_ends(json,
+                    "\"offset\":5,\"flags\":[\"multiline\"],\"level\":\"warn\"},"
+                    "\"service\":{\"name\":\"shop\",\"version\":\"7\"},\"host\":{\"name\":\"h\",\"os\":1},"
+                    "\"labels\":{\"env\":\"prod\",\"k\":\"v\"},\"cloud.region\":\"eu\\\"1\","
+                    "\"event.dataset\":\"shop.log\",\"trace\":{\"id\":\"t\"},\"user\":{\"id\":\"u\"},"
+                    "\"json\":{},\"stream\":\"stderr\"}");
+        assert_non_null(strstr(json, "\",\"action\":\"a\"},\"message\":\"x\",\"log\":{"));
+        free(json);
+        event_parts_reset(&p);
+        put(&p.more[EVENT_SERVICE], "\"id\":1");
+        json = write_parts(&s, &p, NULL, EVENT_TRUNCATED | EVENT_MULTILINE);
+        assert_non_null(strstr(json,
+                               "\"flags\":[\"truncated\",\"multiline\"]},\"service\":{\"name\":\"shop\","
+                               "\"version\":\"7\",\"id\":1},\"host\""));
+        free(json);
+        event_parts_fini(&p);
+        event_stream_fini(&s);
+}
+
+static void objects_that_the_stream_lacks_are_made(void **state)
+{
+        struct event_stream s;
+        struct event_parts p = { .message = "a\\n", .message_len = 3 };
+
+        (void)state;
+        event_stream_init(&s, &file_id, "/a", NULL, NULL);
+        put(&p.more[EVENT_SERVICE], "\"name\":\"x\"");
+        char *json = write_parts(&s, &p, "", 0);
+        assert_ends(json, "\"offset\":5},\"service\":{\"name\":\"x\"},\"stream\":\"\"}");
+        assert_non_null(strstr(json, "\"message\":\"a\\n\",\"log\""));
+        free(json);
+        p.no_message = true;
+        json = write_parts(&s, &p, NULL, 0);
+        assert_null(strstr(json, "message"));
+        assert_non_null(strstr(json, "\"},\"log\":{\"file\":{\"path\":\"/a\""));
+        free(json);
+        event_parts_fini(&p);
+        event_stream_fini(&s);
+}
+
+static void nanoseconds_are_kept_and_the_id_is_found_behind_them(void **state)
+{
+        static const struct {
+                int64_t ns;
+                bool precise;
+                const char *time;
+        } cases[] = {
+                { WALL_NS, true, "2026-11-23T10:00:00.123Z" },
+                { WALL_NS + 456789, true, "2026-11-23T10:00:00.123456789Z" },
+                { WALL_NS + 1, true, "2026-11-23T10:00:00.123000001Z" },
+                { WALL_NS + 456789, false, "2026-11-23T10:00:00.123Z" },
+                { -1, true, "1969-12-31T23:59:59.999999999Z" },
+        };
+        struct event_stream s;
+        struct ident id, want = ident_of_line(&file_id, 7);
+
+        (void)state;
+        event_stream_init(&s, &file_id, "/a", "s", "h");
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                struct event_parts p = { .precise = cases[i].precise };
+                struct event_line line = { .wall_ns = cases[i].ns, .offset = 7, .text = "", .parts = &p };
+                struct buf b = { 0 };
+                event_write(&b, &s, &line);
+                assert_memory_equal(b.data + EVENT_TIMESTAMP_AT, cases[i].time, strlen(cases[i].time));
+                assert_int_equal(ident_parse(b.data + event_id_at(b.data) + strlen(IDENT_SCHEME), &id), 0);
+                assert_memory_equal(&id, &want, sizeof(id));
+                yajl_tree_free(parse(buf_cstr(&b)));
+                buf_fini(&b);
+        }
+        event_stream_fini(&s);
+}
+
+/* The plain way and the other one write the same event when there is nothing to tell. */
+static void empty_parts_change_nothing(void **state)
+{
+        static const struct event_parts none;
+        struct event_stream s;
+
+        (void)state;
+        event_stream_init(&s, &file_id, "/a", "s", "h");
+        for (unsigned flags = 0; flags < 4; flags++) {
+                char *a = write_parts(&s, NULL, NULL, flags), *b = write_parts(&s, &none, NULL, flags);
+                assert_string_equal(a, b);
+                free(a);
+                free(b);
+        }
+        event_stream_fini(&s);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -285,6 +431,10 @@ int main(void)
                 cmocka_unit_test(bound_is_reached_by_control_bytes),
                 cmocka_unit_test(event_within_the_buffers_limit_fits_and_beyond_it_fails),
                 cmocka_unit_test(plain_text_becomes_an_event_of_two_fields),
+                cmocka_unit_test(what_was_found_goes_into_its_objects),
+                cmocka_unit_test(objects_that_the_stream_lacks_are_made),
+                cmocka_unit_test(nanoseconds_are_kept_and_the_id_is_found_behind_them),
+                cmocka_unit_test(empty_parts_change_nothing),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,10 +3,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <cmocka.h>
 
 #include "base/check.h"
 #include "event/pattern.h"
@@ -36,7 +38,10 @@ static void assert_group(const struct pattern *p, unsigned group, const char *te
 
 static void matches_as_pcre_does(void **state)
 {
-        static const struct { const char *pattern, *text; bool matches; } cases[] = {
+        static const struct {
+                const char *pattern, *text;
+                bool matches;
+        } cases[] = {
                 { "ERROR", "an ERROR here", true },
                 { "ERROR", "an error here", false },
                 { "(?i)error", "an ERROR here", true },
@@ -51,8 +56,8 @@ static void matches_as_pcre_does(void **state)
                 { "x*", "", true },
                 { "x", "", false },
                 { "\\d{3}(?!\\d)", "1234", true },
-                { "^.*z$", "\xff\xfez", true },         /* an invalid byte is a byte */
-                { "[\xc3\xa4\xc3\xb6]", "\xc3\xa5", false },    /* but a set of characters is no set of bytes */
+                { "^.*z$", "\xff\xfez", true },              /* an invalid byte is a byte */
+                { "[\xc3\xa4\xc3\xb6]", "\xc3\xa5", false }, /* but a set of characters is no set of bytes */
                 { "[\xc3\xa4\xc3\xb6]", "x\xc3\xb6", true },
                 { "(?i)\xc3\xa4", "\xc3\x84", true },
                 { "\xc3\xa4", "\xff\xff\xc3\xa4", true },
@@ -80,10 +85,12 @@ static void text_may_be_nothing_at_all(void **state)
 
 static void a_mistake_is_told_with_its_place(void **state)
 {
-        static const struct { const char *pattern, *want; } cases[] = {
+        static const struct {
+                const char *pattern, *want;
+        } cases[] = {
                 { "ab(c", "pattern \"ab(c\": missing closing parenthesis, at character 5, after \"ab(c\"" },
                 { "a[z", "missing terminating ] for character class" },
-                { "(?<a>x)(?<a>y)", NULL },             /* the same name twice is meant */
+                { "(?<a>x)(?<a>y)", NULL }, /* the same name twice is meant */
                 { "*a", "quantifier does not follow a repeatable item" },
                 { "(?<1a>x)", "name must start with a non-digit, at character 4, after \"(?<\"" },
                 { "a\\Cb", "using \\C is disabled" },
@@ -150,7 +157,8 @@ static void search_goes_on_from_a_place(void **state)
 /* Around the borders of the windows that a long text is searched in. */
 static void match_is_found_wherever_it_stands(void **state)
 {
-        static const char *const patterns[] = { "needle", "(?<=x)needle", "\\bneedle(?= |$)", "n(e)\\1d|\xc3\xa4\xc3\xa4" };
+        static const char *const patterns[] = { "needle", "(?<=x)needle", "\\bneedle(?= |$)",
+                                                "n(e)\\1d|\xc3\xa4\xc3\xa4" };
         enum { LEN = 1100 };
         char text[LEN];
 
@@ -204,7 +212,8 @@ static double seconds(void)
 /* Exponential, polynomial and merely quadratic ones: each ends, says no, and says that it gave up. */
 static void no_pattern_takes_for_ever(void **state)
 {
-        static const char *const patterns[] = { "(a+)+$", "(a|a)*$", "^(a+)*b", "(?:a|aa)+$", "(.*a){12}c", "a*a*a*a*a*c" };
+        static const char *const patterns[] = { "(a+)+$",     "(a|a)*$",    "^(a+)*b",
+                                                "(?:a|aa)+$", "(.*a){12}c", "a*a*a*a*a*c" };
         static const size_t lengths[] = { 30, 1000, 512 * 1024 };
         char *text = malloc(512 * 1024 + 1);
 
@@ -217,7 +226,8 @@ static void no_pattern_takes_for_ever(void **state)
                         text[lengths[n]] = '!';
                         assert_false(pattern_matches(p, text, lengths[n] + 1));
                         if (seconds() - begun > 5)
-                                fail_msg("%s: %zu bytes took %.1f s", patterns[i], lengths[n], seconds() - begun);
+                                fail_msg("%s: %zu bytes took %.1f s", patterns[i], lengths[n],
+                                         seconds() - begun);
                 }
                 pattern_free(p);
         }
@@ -244,7 +254,8 @@ static void giving_up_is_counted(void **state)
 /* A plain pattern on the longest line is nowhere near a limit. */
 static void long_lines_are_searched_to_their_end(void **state)
 {
-        static const char *const patterns[] = { "needle$", "^.*needle$", "(?s)^.*?needle", "\\w+=needle", "[^ ]+ needle|needle" };
+        static const char *const patterns[] = { "needle$", "^.*needle$", "(?s)^.*?needle", "\\w+=needle",
+                                                "[^ ]+ needle|needle" };
         size_t len = 512 * 1024;
         char *text = malloc(len);
 

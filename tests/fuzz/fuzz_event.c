@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .offset = size,
                                    .text = (const char *)data,
                                    .len = size,
-                                   .truncated = lengths[0] & 1 };
+                                   .flags = lengths[0] & 3 };
         event_write(&b, &s, &line);
         check_event(&b, event_max_size(&s, size));
         CHECK(ident_parse(b.data + EVENT_ID_AT + sizeof(IDENT_SCHEME) - 1, &line_id) == 0);
