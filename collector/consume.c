@@ -56,6 +56,8 @@ struct consume {
         int64_t deadline_ms, ask_again_ms;
 
         bool committing;                /* one commit at a time */
+        bool assigned;                  /* at least once since the client was made */
+        bool joined;                    /* the coordinator had given it a member id when it was closed */
         int64_t commit_after_ms;
         char *cluster;                  /* owned */
         char trouble[512];
@@ -297,6 +299,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic
         stat_inc(&c->stats->rebalances);
         if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
                 CHECK(!c->moving);
+                c->assigned = true;
                 c->moving = rd_kafka_topic_partition_list_copy(list);
                 c->ask_again_ms = 0;
                 rebalance_enter(c, REB_STARTING);
@@ -582,6 +585,16 @@ bool consume_at_end(const struct consume *c)
         return true;
 }
 
+bool consume_joined(const struct consume *c)
+{
+        char *id = rd_kafka_memberid(c->rk);
+        bool has = id && id[0];
+
+        if (id)
+                rd_kafka_mem_free(c->rk, id);
+        return has;
+}
+
 const char *consume_trouble(const struct consume *c)
 {
         bool stale = loop_now_ms(c->loop) - c->trouble_ms > TROUBLE_STALE_MS;
@@ -773,6 +786,7 @@ void consume_close(struct consume *c, int64_t timeout_ms)
 {
         int64_t deadline_ns = loop_clock(c->loop)->mono_ns(loop_clock(c->loop)) + timeout_ms * 1000000;
 
+        c->joined = consume_joined(c);
         answer_rebalance(c);
         await_commit(c, deadline_ns);
         if (!c->committing)
@@ -805,6 +819,14 @@ static void destroy_client(rd_kafka_t *rk)
         }
 }
 
+/* librdkafka 2.0 aborts when it ends a member that has joined and got no assignment yet: its sticky assignor insists
+ * on a state that only the first assignment makes (rd_kafka_sticky_assignor_state_destroy).  Such a client has left
+ * its group and is given up as it is; the process is about to end, or begins a new one. */
+static bool may_destroy(const struct consume *c)
+{
+        return c->assigned || !c->joined || c->config->kafka.assignment != ASSIGN_COOPERATIVE;
+}
+
 void consume_free(struct consume *c)
 {
         struct partition *p;
@@ -823,7 +845,7 @@ void consume_free(struct consume *c)
                 rd_kafka_topic_partition_list_destroy(c->moving);
         if (c->queue)
                 rd_kafka_queue_destroy(c->queue);
-        if (c->rk)
+        if (c->rk && may_destroy(c))
                 destroy_client(c->rk);
         stat_set(&c->stats->paused, 0);
         if (c->io.fd >= 0)

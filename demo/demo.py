@@ -185,12 +185,18 @@ state = {quoted(self.folder / "state")};
     def finish(self):
         """The verdict: (all is well, summary)."""
         counts = self.counts()
-        well = all([program.stop(self.patience()) for program in (self.shipper, *self.collectors)])
+        well = all([self.ends_well(program) for program in (self.shipper, *self.collectors)])
         stored, written, dead = self.servers.count(), self.source.written(), counts["dead"]
         summary = f"written={written} indexed={stored}" + (f" dead={dead}" if dead else "")
         if unfinished := len(self.source.counted.unfinished):
             print(f"demo: not shipped: {unfinished} unfinished lines, each the last of its file")
         return well and stored > 0 and stored + dead == written, summary
+
+    def ends_well(self, program):
+        if program.stop(self.patience()):
+            return True
+        print(f"demo: {program.name} ended with {program.process.returncode}: {program.tail()}", flush=True)
+        return False
 
     def patience(self):
         """Seconds that a program has for its end."""

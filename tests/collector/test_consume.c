@@ -356,11 +356,25 @@ static void offsets_that_retention_took_are_counted_and_passed(void **state)
 
 int main(void)
 {
+/* librdkafka 2.0 aborts when such a member is ended. */
+static void a_member_that_waits_for_its_first_assignment_may_leave(void **state)
+{
+        struct mock_kafka *k = *state;
+        const int16_t sync_group = 14;
+
+        rd_kafka_mock_broker_push_request_error_rtts(k->cluster, 1, sync_group, 1, RD_KAFKA_RESP_ERR_NO_ERROR, 3000);
+        struct member *a = join(k, ASSIGN_COOPERATIVE, 5000);
+        WAIT(consume_joined(a->consume), a, NULL);
+        assert_int_equal(0, stat_get(&a->stats.rebalances));
+        leave(a);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, clean_up)
         const struct CMUnitTest tests[] = {
                 TEST(without_a_commit_it_starts_at_the_beginning_and_goes_on_where_it_committed),
                 TEST(only_the_contiguous_settled_part_is_committed),
                 TEST(a_stop_commits_what_is_settled),
+                TEST(a_member_that_waits_for_its_first_assignment_may_leave),
                 TEST(pause_and_resume_leave_no_gap_and_no_double),
                 TEST(cooperative_revokes_are_drained_and_committed_before_they_go),
                 TEST(eager_revokes_are_drained_and_committed_before_they_go),
