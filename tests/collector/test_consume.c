@@ -354,8 +354,6 @@ static void offsets_that_retention_took_are_counted_and_passed(void **state)
         free(large);
 }
 
-int main(void)
-{
 /* librdkafka 2.0 aborts when such a member is ended. */
 static void a_member_that_waits_for_its_first_assignment_may_leave(void **state)
 {
@@ -369,6 +367,8 @@ static void a_member_that_waits_for_its_first_assignment_may_leave(void **state)
         leave(a);
 }
 
+int main(void)
+{
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, clean_up)
         const struct CMUnitTest tests[] = {
                 TEST(without_a_commit_it_starts_at_the_beginning_and_goes_on_where_it_committed),
