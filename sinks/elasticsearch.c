@@ -1,35 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of a bulk, a batch on its way through the sink:
- *
- *      submit                       worker                 request and node free
- *        |                                                                     answer
- *        +--> QUEUED --> BUILDING --------> BUILT --------> SENDING -----------------+
- *              ^  ^                                                                  |
- *              |  |  timer                       some or all again, after a backoff  |
- *              |  +-------- WAITING <------------------------------------------------+
- *              |                                 the rest of a bulk sent in parts    |
- *              +---------------------------------------------------------------------+
- *                                                all settled: back to the owner, freed
- *
- * After each answer what is settled goes back at once; the bulk keeps the rest.  So all records
- * of its batch are unsettled whenever it is in a state, and a request carries the first `window`
- * of them: all, unless the server found that too large or one of them to spoil the request.
- */
 #include "sinks/elasticsearch.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
-#include "base/backoff.h"
 #include "base/buf.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "sinks/es_body.h"
-#include "sinks/es_node.h"
-#include "sinks/es_round.h"
-#include "sinks/es_stats.h"
+#include "sinks/es_bulk.h"
+#include "sinks/es_control.h"
+#include "sinks/es_health.h"
 #include "sinks/http_client.h"
 
 #define BULK_PATH                                                                                            \
@@ -42,177 +22,69 @@ enum {
         BROKEN_BEFORE_HALVING = 3,
 };
 
-#define BULK_STATES(X)                                                                                       \
-        X(BULK_NEW, "in no state yet")                                                                       \
-        X(BULK_QUEUED, "waits for a worker; no body")                                                        \
-        X(BULK_BUILDING, "a worker writes its body; the batch may only be read")                             \
-        X(BULK_BUILT, "waits for a free request and a usable node; holds a body")                            \
-        X(BULK_SENDING, "its request is under way; holds a body")                                            \
-        X(BULK_WAITING, "its timer runs; no body")
-#define STATE_NAME(name, help) name,
-enum bulk_state { BULK_STATES(STATE_NAME) BULK_NSTATES };
-#undef STATE_NAME
-#define STATE_NAME(name, help) #name,
-static const char *const state_names[] = { BULK_STATES(STATE_NAME) };
-
-static const bool may[BULK_NSTATES][BULK_NSTATES] = {
-        [BULK_NEW] = { [BULK_QUEUED] = true },
-        [BULK_QUEUED] = { [BULK_BUILDING] = true },
-        [BULK_BUILDING] = { [BULK_BUILT] = true },
-        [BULK_BUILT] = { [BULK_SENDING] = true },
-        [BULK_SENDING] = { [BULK_WAITING] = true, [BULK_QUEUED] = true },
-        [BULK_WAITING] = { [BULK_QUEUED] = true },
-};
-
-struct bulk {
-        TAILQ_ENTRY(bulk) link; /* in the list of its state */
-        enum bulk_state state;
-        struct elasticsearch *es; /* borrowed */
-        struct batch *batch;      /* owned; no record has a verdict */
-        size_t limit;             /* records a request may carry; halved and doubled */
-        size_t window;            /* records this request carries: the first ones */
-
-        struct es_job job;
-        struct es_node *node; /* borrowed, while SENDING */
-        struct http_request request;
-        int64_t sent_ms;
-
-        struct es_round round; /* while SENDING */
-
-        struct backoff backoff;
-        struct timer timer;
-        unsigned broken;  /* requests in a row that broke without a status */
-        uint8_t *strikes; /* owned, NULL: none; one a record of the batch */
-        int64_t passed_at_strike;
-
-        char *why;      /* owned; why it is still here, NULL: no trouble */
-        bool operators; /* and somebody must do something */
-};
-TAILQ_HEAD(bulk_list, bulk);
-
 struct elasticsearch {
         struct sink sink;
         char *index;                /* owned */
         const char *const *headers; /* static */
         int64_t connect_timeout_ms, request_timeout_ms;
-        int64_t retry_base_ms, retry_max_ms;
-        size_t max_requests, max_bodies;
+        size_t max_bodies;
 
         struct http_client *http;
         struct es_builder *builder;
+        struct es_control control;
         struct es_nodes nodes;
-        struct timer node_timer; /* all nodes rest: the first is usable again */
+        struct es_health health;
+        struct timer node_timer; /* all closed nodes rest: the first is usable again */
 
-        struct bulk_list lists[BULK_NSTATES]; /* the state is the list */
-        size_t requests, bodies;
-        int64_t passed; /* documents the cluster took */
+        struct es_bulks bulks;
         struct es_stats stats;
         struct buf sentence; /* of trouble() */
 };
 
 static void pump(struct elasticsearch *es);
-static void on_bulk_timer(struct timer *t);
 static bool on_data(struct http_request *r, const char *p, size_t n);
 static void on_answered(struct http_request *r, const struct http_result *result);
 
-/* ---- a bulk and its state ------------------------------------------------------------------------ */
-
-static bool holds_body(enum bulk_state state)
+static void show_control(struct elasticsearch *es)
 {
-        return state == BULK_BUILDING || state == BULK_BUILT || state == BULK_SENDING;
+        stat_set(&es->stats.limit_requests, es_control_requests(&es->control));
+        stat_set(&es->stats.limit_bytes, (int64_t)es_control_bytes(&es->control));
 }
 
-/* Takes it out of its list, and out of what is counted by state. */
-static void bulk_leave(struct bulk *b)
+static void show_nodes(struct elasticsearch *es)
 {
-        struct elasticsearch *es = b->es;
-
-        if (b->state == BULK_NEW)
-                return;
-        TAILQ_REMOVE(&es->lists[b->state], b, link);
-        if (holds_body(b->state))
-                es->bodies--;
-        if (b->state == BULK_SENDING)
-                es->requests--;
+        stat_set(&es->stats.nodes_closed, (int64_t)es_nodes_in(&es->nodes, ES_NODE_CLOSED));
+        stat_set(&es->stats.nodes_open, (int64_t)es_nodes_in(&es->nodes, ES_NODE_OPEN));
+        stat_set(&es->stats.nodes_half_open, (int64_t)es_nodes_in(&es->nodes, ES_NODE_HALF_OPEN));
 }
 
-static void show_gauges(struct elasticsearch *es)
+static struct elasticsearch *of_bulk(const struct es_bulk *b)
 {
-        stat_set(&es->stats.in_flight, (int64_t)es->requests);
-        stat_set(&es->stats.bodies, (int64_t)es->bodies);
-}
-
-/* The only place that assigns b->state. */
-static void bulk_enter(struct bulk *b, enum bulk_state to, const char *why)
-{
-        struct elasticsearch *es = b->es;
-
-        CHECK(may[b->state][to]);
-        log_debug("elasticsearch", "bulk of %zu: %s -> %s: %s", b->batch->n, state_names[b->state],
-                  state_names[to], why);
-        bulk_leave(b);
-        if (!holds_body(to))
-                es_job_drop(&b->job);
-        es->bodies += holds_body(to);
-        es->requests += to == BULK_SENDING;
-        /* What waited is older than what is queued, and holds the owner's window open. */
-        if (to == BULK_QUEUED && b->state != BULK_NEW)
-                TAILQ_INSERT_HEAD(&es->lists[to], b, link);
-        else
-                TAILQ_INSERT_TAIL(&es->lists[to], b, link);
-        stat_add(&es->stats.waiting, (to == BULK_WAITING) - (b->state == BULK_WAITING));
-        b->state = to;
-        show_gauges(es);
-}
-
-static struct bulk *bulk_new(struct elasticsearch *es, struct batch **batch)
-{
-        struct bulk *b = xcalloc(1, sizeof *b);
-
-        b->es = es;
-        b->batch = *batch;
-        *batch = NULL;
-        b->limit = SIZE_MAX;
-        backoff_init(&b->backoff, es->retry_base_ms, es->retry_max_ms);
-        b->timer = (struct timer){ .name = "elasticsearch retry", .fn = on_bulk_timer, .arg = b };
-        return b;
-}
-
-static void bulk_free(struct bulk *b)
-{
-        stat_add(&b->es->stats.waiting, -(b->state == BULK_WAITING));
-        bulk_leave(b);
-        show_gauges(b->es);
-        timer_disarm(b->es->sink.loop, &b->timer);
-        es_round_fini(&b->round);
-        es_job_drop(&b->job);
-        free(b->strikes);
-        free(b->why);
-        free(b);
+        return container_of(b->all, struct elasticsearch, bulks);
 }
 
 /* ---- from the queue to a worker to a node --------------------------------------------------------- */
 
-static void build(struct bulk *b)
+static void build(struct es_bulk *b)
 {
-        b->window = b->batch->n < b->limit ? b->batch->n : b->limit;
-        b->job.batch = b->batch;
-        b->job.n = b->window;
-        bulk_enter(b, BULK_BUILDING, "a worker takes it");
-        es_builder_add(b->es->builder, &b->job);
+        struct elasticsearch *es = of_bulk(b);
+
+        es_bulk_choose(b, es_control_bytes(&es->control));
+        es_bulk_enter(b, BULK_BUILDING, "a worker takes it");
+        es_builder_add(es->builder, &b->job);
 }
 
 static void on_built(void *arg, struct es_job *job)
 {
         struct elasticsearch *es = arg;
 
-        bulk_enter(container_of(job, struct bulk, job), BULK_BUILT, "its body is written");
+        es_bulk_enter(container_of(job, struct es_bulk, job), BULK_BUILT, "its body is written");
         pump(es);
 }
 
-static void send_bulk(struct bulk *b, struct es_node *node)
+static void send_bulk(struct es_bulk *b, struct es_node *node)
 {
-        struct elasticsearch *es = b->es;
+        struct elasticsearch *es = of_bulk(b);
 
         b->node = node;
         b->sent_ms = loop_now_ms(es->sink.loop);
@@ -232,24 +104,28 @@ static void send_bulk(struct bulk *b, struct es_node *node)
         stat_add(&es->stats.sent_bytes, (int64_t)b->job.len);
         stat_add(&es->stats.raw_bytes, (int64_t)b->job.raw_len);
         es_node_sent(node);
-        bulk_enter(b, BULK_SENDING, node->url);
+        es_bulk_enter(b, BULK_SENDING, node->url);
+        b->crowded = es->bulks.requests >= es_control_requests(&es->control);
         http_send(es->http, &b->request);
 }
 
 /* Moves on whatever can move on.  Calls nobody back. */
 static void pump(struct elasticsearch *es)
 {
-        struct bulk *b;
+        struct es_bulk *b;
         int64_t wait_ms;
 
         if (es->sink.closed)
                 return;
-        while (es->bodies < es->max_bodies && (b = TAILQ_FIRST(&es->lists[BULK_QUEUED])) != NULL)
+        while (es->bulks.bodies < es->max_bodies && (b = es_bulks_first(&es->bulks, BULK_QUEUED)) != NULL)
                 build(b);
-        while (es->requests < es->max_requests && (b = TAILQ_FIRST(&es->lists[BULK_BUILT])) != NULL) {
-                struct es_node *node = es_nodes_pick(&es->nodes, loop_now_ms(es->sink.loop), &wait_ms);
+        while (es->bulks.requests < es_control_requests(&es->control) &&
+               (b = es_bulks_first(&es->bulks, BULK_BUILT)) != NULL) {
+                struct es_node *node =
+                        es_nodes_pick(&es->nodes, loop_now_ms(es->sink.loop), b->shunned, &wait_ms);
                 if (!node) {
-                        timer_arm(es->sink.loop, &es->node_timer, wait_ms);
+                        if (wait_ms < INT64_MAX)
+                                timer_arm(es->sink.loop, &es->node_timer, wait_ms);
                         return;
                 }
                 send_bulk(b, node);
@@ -263,151 +139,86 @@ static void on_node_timer(struct timer *t)
 
 static void on_bulk_timer(struct timer *t)
 {
-        struct bulk *b = t->arg;
+        struct es_bulk *b = t->arg;
 
-        bulk_enter(b, BULK_QUEUED, "its backoff is over");
-        pump(b->es);
+        es_bulk_enter(b, BULK_QUEUED, "its backoff is over");
+        pump(of_bulk(b));
 }
 
-/* ---- why it is still here ------------------------------------------------------------------------- */
-
-/* Takes why (xmalloc'ed, or NULL for no trouble). */
-static void set_why(struct bulk *b, char *why, bool operators)
+static void on_probed(void *arg, const struct es_node *node, bool well)
 {
-        free(b->why);
-        b->why = why;
-        b->operators = operators;
-}
+        struct elasticsearch *es = arg;
+        (void)node;
 
-/* ---- verdicts ------------------------------------------------------------------------------------- */
-
-static enum verdict verdict_of(enum es_verdict v)
-{
-        return v == ES_REJECT ? VERDICT_REJECT : v == ES_DUPLICATE ? VERDICT_DUPLICATE : VERDICT_DONE;
-}
-
-static void settle_record(struct bulk *b, size_t i, const struct es_outcome *o)
-{
-        es_stats_document(&b->es->stats, o->verdict);
-        if (o->verdict <= ES_DUPLICATE)
-                b->es->passed++;
-        if (!es_verdict_waits(o->verdict))
-                batch_settle(b->batch, &b->batch->recs[i], verdict_of(o->verdict), o->status, o->reason,
-                             o->reason_len);
-}
-
-/* A document that fails again and again while others pass is at fault itself. */
-static bool struck_out(struct bulk *b, size_t i)
-{
-        if (!b->strikes)
-                b->strikes = xcalloc(b->batch->n, 1);
-        return ++b->strikes[i] >= ES_STRIKES;
-}
-
-/* True when some must be tried again. */
-static bool settle_window(struct bulk *b)
-{
-        bool others_pass = es_round_any_passed(&b->round) || b->es->passed > b->passed_at_strike;
-        bool again = false;
-
-        for (size_t i = 0; i < b->window; i++) {
-                struct es_outcome o = es_round_outcome(&b->round, i);
-
-                if (o.verdict == ES_STRIKE && others_pass && struck_out(b, i))
-                        o.verdict = ES_REJECT;
-                again |= es_verdict_waits(o.verdict);
-                settle_record(b, i, &o);
-        }
-        b->passed_at_strike = b->es->passed;
-        return again;
+        stat_inc(well ? &es->stats.probes_well : &es->stats.probes_failed);
+        show_nodes(es);
+        pump(es);
 }
 
 /* ---- the end of a request -------------------------------------------------------------------------- */
 
-/* Parts what is settled from the rest, which b keeps. NULL: nothing is. */
-static struct batch *take_settled(struct bulk *b)
+static void go_on(struct es_bulk *b, bool again, int64_t at_least_ms)
 {
-        struct batch *settled = b->batch;
-        size_t kept = 0;
-
-        if (settled->waiting == settled->n)
-                return NULL;
-        for (size_t i = 0; b->strikes && i < settled->n; i++)
-                if (settled->recs[i].verdict == VERDICT_NONE)
-                        b->strikes[kept++] = b->strikes[i];
-        b->batch = batch_split_waiting(settled);
-        if (b->batch)
-                sink_split(&b->es->sink, settled, b->batch);
-        return settled;
-}
-
-static void wait_for_retry(struct bulk *b, int64_t at_least_ms)
-{
-        int64_t ms = backoff_next_ms(&b->backoff);
-
-        stat_inc(&b->es->stats.retries);
-        bulk_enter(b, BULK_WAITING, b->why ? b->why : "to be tried again");
-        timer_arm(b->es->sink.loop, &b->timer, ms > at_least_ms ? ms : at_least_ms);
-}
-
-static void go_on(struct bulk *b, bool again, int64_t at_least_ms)
-{
-        struct elasticsearch *es = b->es;
-        struct batch *settled = take_settled(b);
+        struct elasticsearch *es = of_bulk(b);
+        struct batch *settled = es_bulk_take_settled(b);
 
         es_round_fini(&b->round);
         b->node = NULL;
         if (!b->batch)
-                bulk_free(b);
+                es_bulk_free(b);
         else if (again)
-                wait_for_retry(b, at_least_ms);
+                es_bulk_wait(b, at_least_ms);
         else
-                bulk_enter(b, BULK_QUEUED, "the next part of it");
+                es_bulk_enter(b, BULK_QUEUED, "the next part of it");
         if (settled)
                 sink_done(&es->sink, &settled); /* may submit, so b is where it belongs by now */
         pump(es);
 }
 
-static void answered(struct bulk *b, int64_t retry_after_ms)
+static void answered(struct es_bulk *b, int64_t retry_after_ms)
 {
-        bool again = settle_window(b);
+        bool again = es_bulk_settle(b);
 
         b->broken = 0;
+        b->shunned = NULL;
         if (b->limit < SIZE_MAX / 2)
                 b->limit *= 2;
         if (again) {
-                set_why(b, xstrdup(b->round.why), b->round.worst == ES_OPERATOR);
+                es_bulk_why(b, xstrdup(b->round.why), b->round.worst == ES_OPERATOR);
         } else {
                 backoff_reset(&b->backoff);
-                set_why(b, NULL, false);
+                es_bulk_why(b, NULL, false);
         }
         go_on(b, again, retry_after_ms);
 }
 
-static void reject_single(struct bulk *b, unsigned status)
+/* A server that refuses every document alone is not to be believed: somebody must look. */
+static void find_culprit(struct es_bulk *b, unsigned status)
 {
-        const struct es_error *error = es_round_error(&b->round);
-        char *reason = error->type[0] ? xasprintf("%s: %s", error->type, error->reason)
-                                      : xasprintf("%u: the document is too large for the server", status);
-        struct es_outcome o = { ES_REJECT, status, reason, strlen(reason) };
+        struct elasticsearch *es = of_bulk(b);
 
-        settle_record(b, 0, &o);
-        free(reason);
-        set_why(b, NULL, false);
+        if (b->window == 1 && es->bulks.culprits >= ES_CULPRITS_MAX) {
+                b->operators = true;
+                go_on(b, true, 0);
+                return;
+        }
+        es_bulk_halve(b, status);
+        go_on(b, false, 0);
 }
 
-/* Half as many in the next request; a single one is what is at fault. */
-static void halve(struct bulk *b, unsigned status)
+static void too_large(struct es_bulk *b, unsigned status)
 {
+        struct elasticsearch *es = of_bulk(b);
+
         if (b->window > 1)
-                b->limit = b->window / 2;
-        else
-                reject_single(b, status);
+                es_control_too_large(&es->control, loop_now_ms(es->sink.loop), b->job.raw_len);
+        es_bulk_halve(b, status);
+        show_control(es);
         go_on(b, false, 0);
 }
 
 /* A server may refuse a large body by closing the connection, its 413 lost in the reset. */
-static void note_broken(struct bulk *b, const struct http_result *result)
+static void note_broken(struct es_bulk *b, const struct http_result *result)
 {
         b->broken = result->end == HTTP_BROKEN && result->status == 0 ? b->broken + 1 : 0;
         if (b->broken < BROKEN_BEFORE_HALVING || b->window == 1)
@@ -417,44 +228,90 @@ static void note_broken(struct bulk *b, const struct http_result *result)
 }
 
 /* Whether the node itself is fit for the next request. */
-static void mind_node(struct bulk *b, enum es_request_verdict v, int64_t retry_after_ms)
+static void mind_node(struct es_bulk *b, enum es_request_verdict v, int64_t retry_after_ms, const char *why)
 {
-        int64_t now_ms = loop_now_ms(b->es->sink.loop);
+        struct elasticsearch *es = of_bulk(b);
+        int64_t now_ms = loop_now_ms(es->sink.loop);
 
         es_node_back(b->node);
-        if (v == ES_REQUEST_NEXT_NODE || v == ES_REQUEST_OPERATOR)
-                es_node_failed(b->node, now_ms);
-        else
+        if (v == ES_REQUEST_NEXT_NODE) {
+                b->shunned = b->node;
+                if (es_node_failed(b->node, now_ms, why)) {
+                        stat_inc(&es->stats.node_opened);
+                        es_health_look(&es->health);
+                }
+        } else if (v == ES_REQUEST_OPERATOR) {
+                es_node_rest(b->node, now_ms, backoff_next_ms(&b->node->backoff));
+        } else {
                 es_node_well(b->node);
+        }
         if (retry_after_ms > 0 && v != ES_REQUEST_ANSWERED)
-                es_node_asked_for_rest(b->node, now_ms, retry_after_ms);
+                es_node_rest(b->node, now_ms, retry_after_ms);
+        show_nodes(es);
+}
+
+static enum es_load load_of(const struct es_bulk *b, const struct http_result *result)
+{
+        if (result->end == HTTP_TIMEOUT)
+                return ES_LOAD_TIMEOUT;
+        if (result->status == 429 || result->status >= 500)
+                return es_round_error(&b->round)->type[0] &&
+                                       es_verdict_request(result->status, es_round_error(&b->round)) ==
+                                               ES_REQUEST_BLOCKED
+                               ? ES_LOAD_NONE
+                               : ES_LOAD_REFUSED;
+        return es_round_any(&b->round, ES_AGAIN) ? ES_LOAD_REFUSED : ES_LOAD_NONE;
+}
+
+/* An answer that never came, or is none, says nothing about load. */
+static void mind_control(struct es_bulk *b, enum es_request_verdict v, const struct http_result *result)
+{
+        struct elasticsearch *es = of_bulk(b);
+        struct es_sample s = {
+                .sent_ms = b->sent_ms,
+                .now_ms = loop_now_ms(es->sink.loop),
+                .seconds = result->seconds,
+                .bytes = b->job.raw_len,
+                .load = load_of(b, result),
+                .crowded = b->crowded,
+                .cut = b->cut,
+        };
+
+        if (s.load == ES_LOAD_NONE && v != ES_REQUEST_ANSWERED)
+                return;
+        es_stats_step(&es->stats, es_control_sample(&es->control, &s));
+        show_control(es);
 }
 
 static void on_answered(struct http_request *r, const struct http_result *result)
 {
-        struct bulk *b = r->arg;
+        struct es_bulk *b = r->arg;
         enum es_request_verdict v = es_round_end(&b->round, result);
+        char *why = v == ES_REQUEST_ANSWERED ? NULL : es_round_why_failed(&b->round, result);
         int64_t retry_after_ms =
                 result->retry_after_ms < RETRY_AFTER_MAX_MS ? result->retry_after_ms : RETRY_AFTER_MAX_MS;
 
-        es_stats_request(&b->es->stats, result, v);
-        mind_node(b, v, retry_after_ms);
+        es_stats_request(&of_bulk(b)->stats, result, v);
+        mind_node(b, v, retry_after_ms, why);
+        mind_control(b, v, result);
         if (v == ES_REQUEST_ANSWERED) {
                 answered(b, retry_after_ms);
                 return;
         }
-        set_why(b, es_round_why_failed(&b->round, result), v == ES_REQUEST_OPERATOR);
-        if (v == ES_REQUEST_TOO_LARGE || v == ES_REQUEST_CULPRIT) {
-                halve(b, result->status);
-                return;
+        es_bulk_why(b, why, v == ES_REQUEST_OPERATOR);
+        if (v == ES_REQUEST_TOO_LARGE) {
+                too_large(b, result->status);
+        } else if (v == ES_REQUEST_CULPRIT) {
+                find_culprit(b, result->status);
+        } else {
+                note_broken(b, result);
+                go_on(b, true, retry_after_ms);
         }
-        note_broken(b, result);
-        go_on(b, true, retry_after_ms);
 }
 
 static bool on_data(struct http_request *r, const char *p, size_t n)
 {
-        struct bulk *b = r->arg;
+        struct es_bulk *b = r->arg;
 
         return es_round_feed(&b->round, p, n);
 }
@@ -470,38 +327,36 @@ static void es_submit(struct sink *s, struct batch **b)
 {
         struct elasticsearch *es = es_of(s);
 
-        bulk_enter(bulk_new(es, b), BULK_QUEUED, "submitted");
+        es_bulk_enter(es_bulk_new(&es->bulks, b), BULK_QUEUED, "submitted");
         pump(es);
 }
 
-/* The one that somebody must mend, else the first. */
-static const struct bulk *most_troubled(const struct elasticsearch *es)
+/* A node that cannot be used, when none can. */
+static const struct es_node *all_down(const struct elasticsearch *es)
 {
-        static const enum bulk_state order[] = { BULK_WAITING, BULK_SENDING, BULK_BUILT, BULK_BUILDING,
-                                                 BULK_QUEUED };
-        const struct bulk *found = NULL, *b;
-
-        for (size_t i = 0; i < ARRAY_LEN(order); i++)
-                TAILQ_FOREACH(b, &es->lists[order[i]], link)
-        if (b->why && (!found || (b->operators && !found->operators)))
-                found = b;
-        return found;
+        return es_nodes_in(&es->nodes, ES_NODE_CLOSED) == 0 ? &es->nodes.v[0] : NULL;
 }
 
 static const char *es_trouble(struct sink *s)
 {
         struct elasticsearch *es = es_of(s);
-        const struct bulk *b = most_troubled(es), *oldest = TAILQ_FIRST(&es->lists[BULK_SENDING]);
+        const struct es_bulk *b = es_bulks_most_troubled(&es->bulks);
+        const struct es_bulk *oldest = es_bulks_first(&es->bulks, BULK_SENDING);
+        const struct es_node *down = s->batches > 0 ? all_down(es) : NULL;
         int64_t age_ms = oldest ? loop_now_ms(s->loop) - oldest->sent_ms : 0;
 
         buf_reset(&es->sentence);
         if (b)
                 buf_puts(&es->sentence, b->why);
+        else if (down)
+                buf_puts(&es->sentence, down->why);
         else if (age_ms >= SLOW_MS)
                 buf_printf(&es->sentence, "%s has not answered a bulk request for %lld s", oldest->node->url,
                            (long long)(age_ms / 1000));
         else
                 return NULL;
+        if (es->nodes.n > 1 && all_down(es))
+                buf_printf(&es->sentence, " (none of the %zu nodes can be used)", es->nodes.n);
         return buf_cstr(&es->sentence);
 }
 
@@ -510,9 +365,9 @@ static struct stat_group es_stats_of(struct sink *s)
         return es_stats_group(&es_of(s)->stats);
 }
 
-static void hand_back(struct bulk *b)
+static void hand_back(struct es_bulk *b)
 {
-        struct elasticsearch *es = b->es;
+        struct elasticsearch *es = of_bulk(b);
         struct batch *batch = b->batch;
 
         if (b->state == BULK_SENDING) {
@@ -521,19 +376,20 @@ static void hand_back(struct bulk *b)
         }
         for (size_t i = 0; i < batch->n; i++)
                 batch_settle(batch, &batch->recs[i], VERDICT_RETRY, 0, b->why, b->why ? strlen(b->why) : 0);
-        bulk_free(b);
+        es_bulk_free(b);
         sink_done(&es->sink, &batch);
 }
 
 static void es_close(struct sink *s)
 {
         struct elasticsearch *es = es_of(s);
-        struct bulk *b;
+        struct es_bulk *b;
 
         timer_disarm(s->loop, &es->node_timer);
+        es_health_fini(&es->health);
         es_builder_stop(es->builder); /* first: until then the workers read the batches */
         for (int state = 0; state < BULK_NSTATES; state++)
-                while ((b = TAILQ_FIRST(&es->lists[state])) != NULL)
+                while ((b = es_bulks_first(&es->bulks, (enum es_bulk_state)state)) != NULL)
                         hand_back(b);
 }
 
@@ -541,6 +397,7 @@ static void es_free(struct sink *s)
 {
         struct elasticsearch *es = es_of(s);
 
+        es_health_fini(&es->health);
         es_builder_free(es->builder);
         http_client_free(es->http);
         es_nodes_fini(&es->nodes);
@@ -580,16 +437,55 @@ static bool open_parts(struct elasticsearch *es, const struct es_config *c, bool
                 .api_key = c->api_key,
                 .ca_file = c->ca_file,
                 .verify = c->verify,
-                .max_connections = (unsigned)(c->max_requests + (int64_t)c->urls.n),
+                .max_connections = (unsigned)(es->max_bodies + c->urls.n),
+                .idle_ms = c->connection_idle_ms,
+                .life_ms = c->connection_life_ms,
         };
         struct es_body_config body = { .index = es->index, .level = gzip ? (int)c->compression_level : 0 };
 
         es->http = http_client_new(es->sink.loop, &http, e);
         if (!es->http)
                 return false;
+        es->health = (struct es_health){
+                .loop = es->sink.loop,
+                .http = es->http,
+                .nodes = &es->nodes,
+                .timeout_ms = c->probe_timeout_ms,
+                .changed = on_probed,
+                .arg = es,
+        };
+        es_health_init(&es->health);
         es->builder =
                 es_builder_new(es->sink.loop, &body, (unsigned)c->workers, es->max_bodies, on_built, es, e);
         return es->builder != NULL;
+}
+
+static void init_parts(struct elasticsearch *es, const struct es_config *c)
+{
+        const struct es_control_config control = {
+                .max_requests = (unsigned)c->max_requests,
+                .fixed_requests = (unsigned)c->concurrency,
+                .fixed_bytes = (size_t)c->bulk_bytes,
+        };
+        const struct es_node_config node = {
+                .rest_base_ms = c->retry_base_ms,
+                .rest_max_ms = c->retry_max_ms,
+                .failures = (unsigned)c->node_failures,
+                .max_requests = (unsigned)c->node_requests,
+        };
+
+        es->bulks = (struct es_bulks){
+                .sink = &es->sink,
+                .stats = &es->stats,
+                .retry_base_ms = c->retry_base_ms,
+                .retry_max_ms = c->retry_max_ms,
+                .on_timer = on_bulk_timer,
+        };
+        es_bulks_init(&es->bulks);
+        es_control_init(&es->control, &control);
+        es_nodes_init(&es->nodes, &c->urls, BULK_PATH, &node);
+        show_control(es);
+        show_nodes(es);
 }
 
 struct sink *sink_elasticsearch_new(struct loop *l, const struct es_config *c, const struct sink_owner *owner,
@@ -603,22 +499,18 @@ struct sink *sink_elasticsearch_new(struct loop *l, const struct es_config *c, c
         if (check_urls(&c->urls, e) < 0)
                 return NULL;
         CHECK(c->workers > 0 && c->max_requests > 0 && c->connect_timeout_ms > 0 &&
-              c->request_timeout_ms > 0);
+              c->request_timeout_ms > 0 && c->probe_timeout_ms > 0);
 
         struct elasticsearch *es = xcalloc(1, sizeof *es);
         es->sink = (struct sink){ .ops = &ops, .loop = l, .owner = *owner, .limits = *limits };
-        for (size_t i = 0; i < BULK_NSTATES; i++)
-                TAILQ_INIT(&es->lists[i]);
         es->index = xstrdup(c->index ? c->index : ES_DEFAULT_INDEX);
         es->headers = gzip ? gzipped : plain;
         es->connect_timeout_ms = c->connect_timeout_ms;
         es->request_timeout_ms = c->request_timeout_ms;
-        es->retry_base_ms = c->retry_base_ms;
-        es->retry_max_ms = c->retry_max_ms;
-        es->max_requests = (size_t)c->max_requests;
-        es->max_bodies = es->max_requests + (size_t)c->workers;
+        es->max_bodies = (size_t)(c->concurrency > c->max_requests ? c->concurrency : c->max_requests) +
+                         (size_t)c->workers;
         es->node_timer = (struct timer){ .name = "elasticsearch nodes", .fn = on_node_timer, .arg = es };
-        es_nodes_init(&es->nodes, &c->urls, BULK_PATH, c->retry_base_ms, c->retry_max_ms);
+        init_parts(es, c);
         if (!open_parts(es, c, gzip, e)) {
                 es_free(&es->sink);
                 return NULL;

@@ -8,7 +8,9 @@
  *                                                                      |
  *                            records to try again, with backoff <------+
  *
- * A bulk in which some must wait is split: settled ones go back at once.
+ * A bulk in which some must wait is split: settled ones go back at once (es_bulk.h).  How many requests there are
+ * and how large they are follows what the cluster can take (es_control.h); a node that fails is left alone
+ * until a probe finds it well (es_node.h, es_health.h).
  * A failure of the whole request (timeout, reset, 5xx, 401, cut or foreign body) is no verdict
  * on any document: the same bulk goes again, to the next node, after a backoff.
  * A newline inside a record's value is written as a blank (es_body.h).
@@ -35,8 +37,13 @@ struct es_config {
         char *compression;              /* "gzip" or "none" */
         int64_t compression_level;      /* libdeflate: 1 */
         int64_t workers;                /* threads that build and compress bodies */
-        int64_t max_requests;           /* at the same time, over all nodes */
-        int64_t connect_timeout_ms, request_timeout_ms;
+        int64_t max_requests;           /* at the same time, over all nodes: the most that es_control may choose */
+        int64_t concurrency;            /* instead, fixed; 0: adaptive */
+        int64_t bulk_bytes;             /* of a bulk before compression, fixed; 0: adaptive */
+        int64_t node_failures;          /* in a row that open a node's breaker */
+        int64_t node_requests;          /* at the same time to one node, at most */
+        int64_t connect_timeout_ms, request_timeout_ms, probe_timeout_ms;
+        int64_t connection_idle_ms, connection_life_ms; /* a connection is not used again after that */
         int64_t retry_base_ms, retry_max_ms;
 };
 extern const struct opt_table es_opts;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 
 const char *es_url_fault(const char *url)
@@ -35,8 +36,77 @@ const char *es_url_shown(const char *url)
         return at ? at + 1 : url;
 }
 
-static void node_init(struct es_node *node, const char *url, const char *path, int64_t base_ms,
-                      int64_t max_ms)
+/* ---- the breaker ---------------------------------------------------------------------------------- */
+
+#define STATE_NAME(id, name) name,
+static const char *const state_names[] = { ES_NODE_STATES(STATE_NAME) };
+
+static const bool may[ES_NODE_NSTATES][ES_NODE_NSTATES] = {
+        [ES_NODE_CLOSED] = { [ES_NODE_OPEN] = true },
+        [ES_NODE_OPEN] = { [ES_NODE_HALF_OPEN] = true },
+        [ES_NODE_HALF_OPEN] = { [ES_NODE_OPEN] = true, [ES_NODE_CLOSED] = true },
+};
+
+/* The only place that assigns node->state. why is kept as the reason, NULL: none any more. */
+static void enter(struct es_node *node, enum es_node_state to, const char *why)
+{
+        CHECK(may[node->state][to]);
+        log_debug("elasticsearch", "node %s: %s -> %s: %s", node->url, state_names[node->state],
+                  state_names[to], why ? why : "it is well");
+        node->state = to;
+        char *kept = why ? xstrdup(why) : NULL; /* why may be node->why */
+        free(node->why);
+        node->why = kept;
+}
+
+static void open_breaker(struct es_node *node, int64_t now_ms, const char *why)
+{
+        enter(node, ES_NODE_OPEN, why);
+        es_node_rest(node, now_ms, backoff_next_ms(&node->backoff));
+}
+
+/* What comes back late of an open node says nothing new. */
+void es_node_well(struct es_node *node)
+{
+        if (node->state != ES_NODE_CLOSED)
+                return;
+        node->failures = 0;
+        backoff_reset(&node->backoff);
+}
+
+bool es_node_failed(struct es_node *node, int64_t now_ms, const char *why)
+{
+        if (node->state != ES_NODE_CLOSED || ++node->failures < node->config->failures)
+                return false;
+        open_breaker(node, now_ms, why);
+        return true;
+}
+
+void es_node_rest(struct es_node *node, int64_t now_ms, int64_t ms)
+{
+        if (now_ms + ms > node->rests_until_ms)
+                node->rests_until_ms = now_ms + ms;
+}
+
+void es_node_probe_sent(struct es_node *node)
+{
+        enter(node, ES_NODE_HALF_OPEN, node->why);
+}
+
+void es_node_probe_ended(struct es_node *node, int64_t now_ms, const char *why)
+{
+        if (why) {
+                open_breaker(node, now_ms, why);
+                return;
+        }
+        enter(node, ES_NODE_CLOSED, NULL);
+        node->failures = node->config->failures - 1; /* on probation */
+}
+
+/* ---- all of them ---------------------------------------------------------------------------------- */
+
+static void node_init(struct es_node *node, const char *url, const char *path,
+                      const struct es_node_config *config)
 {
         size_t len = strlen(url);
 
@@ -44,15 +114,18 @@ static void node_init(struct es_node *node, const char *url, const char *path, i
                 len--;
         node->url = xstrndup(url, len);
         node->bulk_url = xasprintf("%s%s", node->url, path);
-        backoff_init(&node->backoff, base_ms, max_ms);
+        node->probe_url = xasprintf("%s/", node->url);
+        node->config = config;
+        backoff_init(&node->backoff, config->rest_base_ms, config->rest_max_ms);
 }
 
-void es_nodes_init(struct es_nodes *ns, const struct strlist *urls, const char *path, int64_t base_ms,
-                   int64_t max_ms)
+void es_nodes_init(struct es_nodes *ns, const struct strlist *urls, const char *path,
+                   const struct es_node_config *config)
 {
-        *ns = (struct es_nodes){ .v = xcalloc(urls->n, sizeof *ns->v), .n = urls->n };
+        CHECK(config->failures > 0 && config->max_requests > 0);
+        *ns = (struct es_nodes){ .config = *config, .v = xcalloc(urls->n, sizeof *ns->v), .n = urls->n };
         for (size_t i = 0; i < urls->n; i++)
-                node_init(&ns->v[i], urls->v[i], path, base_ms, max_ms);
+                node_init(&ns->v[i], urls->v[i], path, &ns->config);
         /* Many collectors that start at once with one list must not all begin with its first. */
         ns->turn = (size_t)(random_u64() % ns->n);
 }
@@ -62,17 +135,29 @@ void es_nodes_fini(struct es_nodes *ns)
         for (size_t i = 0; i < ns->n; i++) {
                 free(ns->v[i].url);
                 free(ns->v[i].bulk_url);
+                free(ns->v[i].probe_url);
+                free(ns->v[i].why);
         }
         free(ns->v);
         *ns = (struct es_nodes){ 0 };
 }
 
-bool es_node_usable(const struct es_node *node, int64_t now_ms)
+static void note_rest(const struct es_node *node, int64_t now_ms, int64_t *wait_ms)
 {
-        return now_ms >= node->rests_until_ms;
+        if (node->rests_until_ms - now_ms < *wait_ms)
+                *wait_ms = node->rests_until_ms - now_ms;
 }
 
-struct es_node *es_nodes_pick(struct es_nodes *ns, int64_t now_ms, int64_t *ret_wait_ms)
+/* True: a is the better choice; b NULL: none yet. */
+static bool better(const struct es_node *a, const struct es_node *b, const struct es_node *shunned)
+{
+        if (!b || (b == shunned) != (a == shunned))
+                return !b || b == shunned;
+        return a->outstanding < b->outstanding;
+}
+
+struct es_node *es_nodes_pick(struct es_nodes *ns, int64_t now_ms, const struct es_node *shunned,
+                              int64_t *ret_wait_ms)
 {
         struct es_node *best = NULL;
         size_t best_at = 0;
@@ -82,10 +167,11 @@ struct es_node *es_nodes_pick(struct es_nodes *ns, int64_t now_ms, int64_t *ret_
                 size_t at = (ns->turn + i) % ns->n;
                 struct es_node *node = &ns->v[at];
 
-                if (!es_node_usable(node, now_ms)) {
-                        if (node->rests_until_ms - now_ms < wait_ms)
-                                wait_ms = node->rests_until_ms - now_ms;
-                } else if (!best || node->outstanding < best->outstanding) {
+                if (node->state != ES_NODE_CLOSED || node->outstanding >= ns->config.max_requests)
+                        continue;
+                if (now_ms < node->rests_until_ms) {
+                        note_rest(node, now_ms, &wait_ms);
+                } else if (better(node, best, shunned)) {
                         best = node;
                         best_at = at;
                 }
@@ -97,6 +183,32 @@ struct es_node *es_nodes_pick(struct es_nodes *ns, int64_t now_ms, int64_t *ret_
         return best;
 }
 
+struct es_node *es_nodes_due(struct es_nodes *ns, int64_t now_ms, int64_t *ret_wait_ms)
+{
+        int64_t wait_ms = INT64_MAX;
+
+        for (size_t i = 0; i < ns->n; i++) {
+                struct es_node *node = &ns->v[i];
+
+                if (node->state != ES_NODE_OPEN)
+                        continue;
+                if (now_ms >= node->rests_until_ms)
+                        return node;
+                note_rest(node, now_ms, &wait_ms);
+        }
+        *ret_wait_ms = wait_ms;
+        return NULL;
+}
+
+size_t es_nodes_in(const struct es_nodes *ns, enum es_node_state state)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < ns->n; i++)
+                n += ns->v[i].state == state;
+        return n;
+}
+
 void es_node_sent(struct es_node *node)
 {
         node->outstanding++;
@@ -106,22 +218,4 @@ void es_node_back(struct es_node *node)
 {
         CHECK(node->outstanding > 0);
         node->outstanding--;
-}
-
-void es_node_well(struct es_node *node)
-{
-        backoff_reset(&node->backoff);
-}
-
-/* Requests that fail together, as when the node dies, count as one failure: the first sends it to rest. */
-void es_node_failed(struct es_node *node, int64_t now_ms)
-{
-        if (es_node_usable(node, now_ms))
-                node->rests_until_ms = now_ms + backoff_next_ms(&node->backoff);
-}
-
-void es_node_asked_for_rest(struct es_node *node, int64_t now_ms, int64_t ms)
-{
-        if (now_ms + ms > node->rests_until_ms)
-                node->rests_until_ms = now_ms + ms;
 }

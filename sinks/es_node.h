@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* es_node: the addresses of one cluster, and which of them gets the next request.
+/* es_node: the addresses of one cluster, a circuit breaker for each, and which of them gets the next request.
  *
- *      [es1: 2 outstanding] [es2: 0] [es3: rests until 12:00:07]
- *                              ^ next: fewest outstanding, in turn among equals
+ *                 failures in a row              its rest is over
+ *      CLOSED ---------------------------> OPEN ------------------> HALF_OPEN
+ *        ^                                  ^                        |     |
+ *        |                                  +------ no answer -------+     |
+ *        +------------------------------------- the probe is answered -----+
  *
- * A node that failed rests for a backoff of its own, so that a bulk that failed there
- * is tried elsewhere.  All that decides whether a node may be used is in es_node_usable:
- * a circuit breaker takes its place there.  One thread.
+ * A closed node gets requests: the one with the fewest outstanding, in turn among equals.  An open one
+ * gets none; each rest is a backoff longer than the last.  A half-open one gets one probe, which is no
+ * bulk (es_health).  A node that came back is on probation: the next failure opens it again, and
+ * its rests grow on, until a bulk was answered.
+ *
+ * All nodes open is a state like any other: bulks wait.  One thread.
  */
 #ifndef SLUICE_SINKS_ES_NODE_H
 #define SLUICE_SINKS_ES_NODE_H
@@ -18,15 +24,34 @@
 #include "base/backoff.h"
 #include "config/opt.h"
 
+#define ES_NODE_STATES(X) \
+        X(ES_NODE_CLOSED, "closed") \
+        X(ES_NODE_OPEN, "open") \
+        X(ES_NODE_HALF_OPEN, "half_open")
+#define ES_NODE_STATE(id, name) id,
+enum es_node_state { ES_NODE_STATES(ES_NODE_STATE) ES_NODE_NSTATES };
+#undef ES_NODE_STATE
+
+struct es_node_config {
+        int64_t rest_base_ms, rest_max_ms;
+        unsigned failures;              /* in a row: opens the breaker */
+        unsigned max_requests;          /* at a time to one node */
+};
+
 struct es_node {
         char *url;                      /* owned: "http://es1:9200", no slash at the end */
-        char *bulk_url;                 /* owned */
-        unsigned outstanding;
+        char *bulk_url, *probe_url;     /* owned */
+        const struct es_node_config *config;    /* borrowed from its es_nodes */
+        unsigned outstanding;           /* bulks */
+        enum es_node_state state;
+        unsigned failures;              /* in a row */
         struct backoff backoff;
-        int64_t rests_until_ms;         /* loop time */
+        int64_t rests_until_ms;         /* loop time; of any state, a server may ask for it */
+        char *why;                      /* owned: why it is not closed; NULL while it is */
 };
 
 struct es_nodes {
+        struct es_node_config config;
         struct es_node *v;              /* owned */
         size_t n, turn;
 };
@@ -37,18 +62,25 @@ const char *es_url_fault(const char *url);
 const char *es_url_shown(const char *url);
 
 /* path: what a bulk is sent to, with its query: "/_bulk?filter_path=..." */
-void es_nodes_init(struct es_nodes *ns, const struct strlist *urls, const char *path, int64_t base_ms, int64_t max_ms);
+void es_nodes_init(struct es_nodes *ns, const struct strlist *urls, const char *path, const struct es_node_config *config);
 void es_nodes_fini(struct es_nodes *ns);                /* zeroed struct ok */
 
-/* NULL: all rest; *ret_wait_ms is the time until the first may be used again. */
-struct es_node *es_nodes_pick(struct es_nodes *ns, int64_t now_ms, int64_t *ret_wait_ms);
+/* For a bulk.  shunned (NULL: none) is taken only when no other can be.  NULL: none can be used now; then
+ * *ret_wait_ms is the time until a closed one's rest is over, or INT64_MAX: an answer or a probe will tell. */
+struct es_node *es_nodes_pick(struct es_nodes *ns, int64_t now_ms, const struct es_node *shunned, int64_t *ret_wait_ms);
 
-bool es_node_usable(const struct es_node *node, int64_t now_ms);
+/* An open one that is due for its probe.  NULL: none; then *ret_wait_ms as above. */
+struct es_node *es_nodes_due(struct es_nodes *ns, int64_t now_ms, int64_t *ret_wait_ms);
 
-void es_node_sent(struct es_node *node);                /* a request is under way */
-void es_node_back(struct es_node *node);                /* it ended, or was given up; then one of: */
+size_t es_nodes_in(const struct es_nodes *ns, enum es_node_state state);
+
+void es_node_sent(struct es_node *node);                /* a bulk is under way */
+void es_node_back(struct es_node *node);                /* it ended, or was given up; then at most one of: */
 void es_node_well(struct es_node *node);                /* it gave an answer of its own */
-void es_node_failed(struct es_node *node, int64_t now_ms);
-void es_node_asked_for_rest(struct es_node *node, int64_t now_ms, int64_t ms);     /* Retry-After */
+bool es_node_failed(struct es_node *node, int64_t now_ms, const char *why);     /* true: its breaker opened */
+void es_node_rest(struct es_node *node, int64_t now_ms, int64_t ms);            /* it asked for it: Retry-After */
+
+void es_node_probe_sent(struct es_node *node);          /* open --> half-open */
+void es_node_probe_ended(struct es_node *node, int64_t now_ms, const char *why);        /* why: NULL: it is well */
 
 #endif

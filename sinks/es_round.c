@@ -114,8 +114,13 @@ struct es_outcome es_round_outcome(const struct es_round *r, size_t i)
 
 bool es_round_any_passed(const struct es_round *r)
 {
+        return es_round_any(r, ES_DONE) || es_round_any(r, ES_FAILURE_STORE) || es_round_any(r, ES_DUPLICATE);
+}
+
+bool es_round_any(const struct es_round *r, enum es_verdict v)
+{
         for (size_t i = 0; i < r->n; i++)
-                if (r->kept[i].verdict <= ES_DUPLICATE)
+                if (r->kept[i].verdict == v)
                         return true;
         return false;
 }

@@ -53,6 +53,7 @@ enum es_request_verdict es_round_end(struct es_round *r, const struct http_resul
 /* After es_round_end said ES_REQUEST_ANSWERED. */
 struct es_outcome es_round_outcome(const struct es_round *r, size_t i);
 bool es_round_any_passed(const struct es_round *r);
+bool es_round_any(const struct es_round *r, enum es_verdict v);
 
 /* After es_round_end said anything else. */
 const struct es_error *es_round_error(const struct es_round *r);        /* type "" when the body has none */

@@ -33,6 +33,27 @@ void es_stats_request(struct es_stats *s, const struct http_result *result, enum
         stat_inc(of_request(s, result, v));
 }
 
+void es_stats_step(struct es_stats *s, enum es_step step)
+{
+        switch (step) {
+        case ES_STEP_REFUSED:
+                stat_inc(&s->eased_refused);
+                break;
+        case ES_STEP_TIMEOUT:
+                stat_inc(&s->eased_timeout);
+                break;
+        case ES_STEP_SLOW:
+                stat_inc(&s->eased_slow);
+                break;
+        case ES_STEP_LOOK:
+                stat_inc(&s->eased_look);
+                break;
+        case ES_STEP_NONE:
+        case ES_STEP_UP:
+                break;
+        }
+}
+
 void es_stats_document(struct es_stats *s, enum es_verdict v)
 {
         switch (v) {

@@ -3,9 +3,12 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
 
@@ -29,6 +32,7 @@ struct http_client {
         char *userpwd_user, *userpwd_password, *ca_file; /* owned, NULL: not used */
         char *authorization;                             /* owned: the whole header line, or NULL */
         bool verify;
+        long idle_s, life_s;
 };
 
 /* A socket of libcurl's that is watched; lives from its first wish to CURL_POLL_REMOVE. */
@@ -154,17 +158,34 @@ static void set_security(CURL *easy, const struct http_client *c)
         }
 }
 
+/* Without it a connection that a balancer dropped in silence would hang until the request's timeout. */
+static int on_new_socket(void *client, curl_socket_t fd, curlsocktype purpose)
+{
+        const unsigned unacked_ms = HTTP_UNACKED_MS;
+        (void)client;
+        (void)purpose;
+
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof unacked_ms);
+        return CURL_SOCKOPT_OK;
+}
+
+static void set_connection(CURL *easy, const struct http_client *c)
+{
+        SET(easy, CURLOPT_NOSIGNAL, 1L);
+        SET(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+        SET(easy, CURLOPT_TCP_KEEPIDLE, 30L);
+        SET(easy, CURLOPT_TCP_KEEPINTVL, 10L);
+        SET(easy, CURLOPT_SOCKOPTFUNCTION, on_new_socket);
+        SET(easy, CURLOPT_MAXAGE_CONN, c->idle_s);
+        SET(easy, CURLOPT_MAXLIFETIME_CONN, c->life_s);
+}
+
 static void set_transport(CURL *easy, const struct http_request *r)
 {
         SET(easy, CURLOPT_URL, r->url);
         SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
         SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
         SET(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-        SET(easy, CURLOPT_NOSIGNAL, 1L);
-        SET(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-        SET(easy, CURLOPT_TCP_KEEPIDLE, 30L);
-        SET(easy, CURLOPT_TCP_KEEPINTVL, 10L);
-        SET(easy, CURLOPT_MAXLIFETIME_CONN, (long)HTTP_CONNECTION_LIFE_S);
         SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)r->connect_timeout_ms);
         SET(easy, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
         SET(easy, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION);
@@ -233,6 +254,7 @@ void http_send(struct http_client *c, struct http_request *r)
         SET(t->easy, CURLOPT_ERRORBUFFER, t->error);
         SET(t->easy, CURLOPT_WRITEFUNCTION, on_write);
         SET(t->easy, CURLOPT_WRITEDATA, t);
+        set_connection(t->easy, c);
         set_transport(t->easy, r);
         set_method(t->easy, r);
         set_security(t->easy, c);
@@ -343,6 +365,8 @@ struct http_client *http_client_new(struct loop *l, const struct http_config *co
         c->userpwd_password = dup_or_null(config->password);
         c->ca_file = dup_or_null(config->ca_file);
         c->verify = config->verify;
+        c->idle_s = config->idle_ms ? (long)(config->idle_ms / 1000) : HTTP_CONNECTION_IDLE_S;
+        c->life_s = config->life_ms ? (long)(config->life_ms / 1000) : HTTP_CONNECTION_LIFE_S;
         if (config->api_key && *config->api_key)
                 c->authorization = xasprintf("Authorization: ApiKey %s", config->api_key);
         c->multi = curl_multi_init();

@@ -11,10 +11,12 @@
  * points to until on_done or http_cancel.  An answer is never held: its body streams
  * through on_data.  on_done may send the next request or cancel others.
  *
- * Always so: HTTP/1.1, no redirect is followed, no Expect: 100-continue, TCP
- * keepalive, connections are kept and reused but given up after
- * HTTP_CONNECTION_LIFE_S, so that a change in DNS is seen.  The environment's http_proxy, https_proxy and
- * no_proxy count, as with every libcurl program.
+ * Always so: HTTP/1.1, no redirect is followed, no Expect: 100-continue.  Connections are kept and
+ * reused, but not after idle_ms without use nor after life_ms in all, so that a change in DNS is seen.
+ * One that a balancer forgot in silence is noticed: TCP keepalive, and bytes that nobody acknowledges within
+ * HTTP_UNACKED_MS break it.  A reused connection that breaks before the first byte of the answer is not
+ * reported: the same request goes again at once on a fresh one (libcurl does that).  The environment's
+ * http_proxy, https_proxy and no_proxy count, as with every libcurl program.
  *
  * One thread: the loop's.  (libcurl resolves names in a thread of its own.)
  */
@@ -28,7 +30,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 
-enum { HTTP_CONNECTION_LIFE_S = 300 };
+enum { HTTP_CONNECTION_IDLE_S = 45, HTTP_CONNECTION_LIFE_S = 300, HTTP_UNACKED_MS = 15000 };
 
 struct http_client;
 
@@ -38,6 +40,7 @@ struct http_config {                            /* everything is copied; NULL: n
         const char *ca_file;                    /* instead of the system's */
         bool verify;                            /* the certificate and its name */
         unsigned max_connections;               /* kept open at most */
+        int64_t idle_ms, life_ms;               /* of a connection; whole seconds count; 0: as above */
 };
 
 /* How the exchange ended; says nothing about the status. */

@@ -79,6 +79,10 @@ static int bench_set_up(void **state)
                 .compression_level = 1,
                 .workers = 1,
                 .max_requests = 2,
+                .concurrency = 2,
+                .probe_timeout_ms = 1000,
+                .node_failures = 3,
+                .node_requests = 64,
                 .connect_timeout_ms = 2000,
                 .request_timeout_ms = 5000,
                 .retry_base_ms = 5,
@@ -776,6 +780,7 @@ static void a_failed_node_gets_no_requests_while_it_rests(void **state)
         t->second = fake_es_new();
         t->urls[1] = (char *)fake_es_url(t->second);
         t->config.urls.n = 2;
+        t->config.node_failures = 1;
         t->config.retry_base_ms = t->config.retry_max_ms = 60000;
         start_with(t, 64, 64 << 20);
         fake_es_request_rule(t->es, &(struct fake_es_request_rule){ .status = 502, .body = "" });
