@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -29,7 +30,7 @@ struct doc {
 
 struct doc_rule {
         struct fake_es_doc_rule rule;
-        unsigned seen, hit;
+        unsigned seen, hit, drawn;
 };
 struct request_rule {
         struct fake_es_request_rule rule;
@@ -61,6 +62,8 @@ struct fake_es {
         struct request_rule request_rules[MAX_RULES];
         struct reply replies[MAX_RULES];
         size_t ndoc_rules, nrequest_rules, nreplies, max_body;
+        double pace, free_at_s; /* bytes a second; when the queue is empty */
+        unsigned pace_base_ms, pace_patience_ms;
         struct fake_es_counts counts;
         unsigned at_once, made_up;
         char *last;
@@ -136,6 +139,18 @@ static bool rule_hits(unsigned *seen, unsigned *hit, unsigned skip, unsigned tim
         return true;
 }
 
+/* Evenly: 30 of 100 are each third, about. */
+static bool chosen(struct doc_rule *r)
+{
+        if (r->rule.percent == 0)
+                return true;
+        r->drawn += r->rule.percent;
+        if (r->drawn < 100)
+                return false;
+        r->drawn -= 100;
+        return true;
+}
+
 static const struct fake_es_doc_rule *doc_rule_for(struct fake_es *f, const char *index, const char *p,
                                                    size_t n)
 {
@@ -143,7 +158,7 @@ static const struct fake_es_doc_rule *doc_rule_for(struct fake_es *f, const char
                 struct doc_rule *r = &f->doc_rules[i];
 
                 if (contains(p, n, r->rule.contains) &&
-                    (!r->rule.index || strcmp(r->rule.index, index) == 0) &&
+                    (!r->rule.index || strcmp(r->rule.index, index) == 0) && chosen(r) &&
                     rule_hits(&r->seen, &r->hit, r->rule.skip, r->rule.times))
                         return &r->rule;
         }
@@ -405,6 +420,8 @@ static bool write_answer(int fd, const struct request *q, unsigned status, const
         buf_printf(&out, "content-length: %zu\r\n", cut && rule->cut_clean ? n : body->len);
         if (rule->retry_after_s)
                 buf_printf(&out, "Retry-After: %u\r\n", rule->retry_after_s);
+        if (rule->retry_after)
+                buf_printf(&out, "Retry-After: %s\r\n", rule->retry_after);
         if (rule->location)
                 buf_printf(&out, "Location: %s\r\n", rule->location);
         buf_puts(&out, "\r\n");
@@ -443,6 +460,28 @@ static unsigned error_reply(const struct fake_es_request_rule *rule, struct buf 
         return rule->status;
 }
 
+static double now_s(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Its place in the queue: sets how long it takes, or refuses. With the lock held. */
+static bool queue_takes(struct fake_es *f, const struct request *q, unsigned *ret_delay_ms)
+{
+        double now = now_s(), start = f->free_at_s > now ? f->free_at_s : now;
+
+        if (f->pace == 0)
+                return true;
+        if (f->pace_patience_ms > 0 && (start - now) * 1000 > f->pace_patience_ms)
+                return false;
+        f->free_at_s = start + (double)q->body.len / f->pace;
+        *ret_delay_ms = (unsigned)((f->free_at_s - now) * 1000) + f->pace_base_ms;
+        return true;
+}
+
 /* With the lock held. */
 static unsigned decide(struct fake_es *f, const struct request *q, struct fake_es_request_rule *ret_rule,
                        struct buf *out)
@@ -463,6 +502,14 @@ static unsigned decide(struct fake_es *f, const struct request *q, struct fake_e
         if (f->max_body && q->body.len > f->max_body) {
                 buf_puts(out, "<html>413 Request Entity Too Large</html>");
                 return 413;
+        }
+        if (!queue_takes(f, q, &ret_rule->delay_ms)) {
+                *ret_rule = (struct fake_es_request_rule){
+                        .status = 429,
+                        .type = "es_rejected_execution_exception",
+                        .reason = "rejected execution of coordinating operation"
+                };
+                return error_reply(ret_rule, out);
         }
         return do_bulk(f, q, out);
 }
@@ -660,6 +707,15 @@ void fake_es_max_body(struct fake_es *f, size_t bytes)
 {
         pthread_mutex_lock(&f->lock);
         f->max_body = bytes;
+        pthread_mutex_unlock(&f->lock);
+}
+
+void fake_es_pace(struct fake_es *f, double bytes_per_s, unsigned base_ms, unsigned patience_ms)
+{
+        pthread_mutex_lock(&f->lock);
+        f->pace = bytes_per_s;
+        f->pace_base_ms = base_ms;
+        f->pace_patience_ms = patience_ms;
         pthread_mutex_unlock(&f->lock);
 }
 

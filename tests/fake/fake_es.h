@@ -33,6 +33,7 @@ struct fake_es_doc_rule {
         const char *index;              /* its whole index name; NULL: any */
         unsigned skip;                  /* this many that fit pass first */
         unsigned times;                 /* then so many are hit; 0: all */
+        unsigned percent;               /* of those that fit, evenly; 0: all */
         unsigned status;
         const char *type, *reason;
 };
@@ -56,11 +57,16 @@ struct fake_es_request_rule {
         const char *type, *reason;
         const char *content_type;       /* NULL: application/json */
         unsigned retry_after_s;         /* headers of that name */
+        const char *retry_after;        /* as text, such as a date */
         const char *location;
 };
 void fake_es_request_rule(struct fake_es *f, const struct fake_es_request_rule *rule);
 
 void fake_es_max_body(struct fake_es *f, size_t bytes);         /* uncompressed; larger ones get 413; 0: no limit */
+/* Bulks go through one queue: a base latency each, and so many bytes of documents a second, after one another.
+ * One that would wait longer than patience_ms (0: any time) gets 429. Rate 0: no pace any more. */
+void fake_es_pace(struct fake_es *f, double bytes_per_s, unsigned base_ms, unsigned patience_ms);
+
 void fake_es_clear_rules(struct fake_es *f);
 
 /* method and beginning of the path; for all that is no bulk. */
