@@ -62,6 +62,9 @@ static const struct opt rows[] = {
           .help = "of the program's own log on stderr" },
         { "once", OPT_BOOL, FIELD(once), .def = "false", .flag = "once",
           .help = "stop at the end of every partition; 0 only when all of it is settled" },
+        { "dry_run", OPT_INT, FIELD(dry_run), .def = "0", .min = 0, .max = 1000000, .flag = "dry-run",
+          .flag_arg = "N", .flag_bare = "10",
+          .help = "print the first N records as they would be sent, and send nothing; 0: off" },
 };
 #undef FIELD
 
@@ -80,7 +83,8 @@ static void check(const void *conf, struct opt_errors *errors)
         const struct collector_config *c = conf;
         struct output_config parts = collector_output_parts(c);
 
-        output_check(collector_output(c), &parts, errors);
+        if (!c->dry_run)
+                output_check(collector_output(c), &parts, errors);
 }
 
 const struct opt_table collector_opts = { rows, ARRAY_LEN(rows), sizeof(struct collector_config), check };

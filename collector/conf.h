@@ -32,6 +32,7 @@ struct collector_config {
         int64_t start_timeout_ms, stop_timeout_ms, revoke_timeout_ms;
         int64_t log_level, log_format;
         bool once;
+        int64_t dry_run;                /* records to show; 0: not a dry run */
 };
 
 extern const struct opt_table collector_opts;

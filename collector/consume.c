@@ -164,6 +164,8 @@ static bool find_starts(struct consume *c)
                 c->cluster = xstrdup(id);
                 rd_kafka_mem_free(c->rk, id);
         }
+        if (c->config->dry_run)
+                return true;
         rd_kafka_resp_err_t r = rd_kafka_committed(c->rk, c->moving, ASK_TIMEOUT_MS);
         if (r != RD_KAFKA_RESP_ERR_NO_ERROR) {
                 set_trouble(c, "committed offsets of group %s cannot be read: %s", c->config->kafka.group,
@@ -316,6 +318,8 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic
 /* Commits of one process go one after the other, so that they never go back. */
 static void commit(struct consume *c)
 {
+        if (c->config->dry_run)
+                return;
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
         struct partition *p;
 
@@ -702,6 +706,34 @@ static int subscribe(struct consume *c, struct err *e)
         return r == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : err_set(e, EINVAL, "kafka.topics: %s", rd_kafka_err2str(r));
 }
 
+/* Without the group: every partition of the topics, from its beginning.  Waits for the broker. */
+static int take_all(struct consume *c, struct err *e)
+{
+        const struct strlist *topics = &c->config->kafka.topics;
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+        const struct rd_kafka_metadata *all;
+        rd_kafka_resp_err_t r = rd_kafka_metadata(c->rk, 1, NULL, &all, (int)c->config->start_timeout_ms);
+
+        if (r != RD_KAFKA_RESP_ERR_NO_ERROR) {
+                rd_kafka_topic_partition_list_destroy(list);
+                return err_set(e, EHOSTUNREACH, "no answer from kafka %s: %s", c->config->kafka.brokers, rd_kafka_err2str(r));
+        }
+        for (size_t i = 0; i < topics->n; i++)
+                for (int t = 0; t < all->topic_cnt; t++)
+                        if (strcmp(all->topics[t].topic, topics->v[i]) == 0)
+                                for (int p = 0; p < all->topics[t].partition_cnt; p++)
+                                        rd_kafka_topic_partition_list_add(list, topics->v[i], p)->offset =
+                                                RD_KAFKA_OFFSET_BEGINNING;
+        rd_kafka_metadata_destroy(all);
+        if (list->cnt == 0) {
+                rd_kafka_topic_partition_list_destroy(list);
+                return err_set(e, EHOSTUNREACH, "kafka %s has no topic %s", c->config->kafka.brokers, topics->v[0]);
+        }
+        c->moving = list;
+        rebalance_enter(c, REB_STARTING);
+        return 0;
+}
+
 struct consume *consume_new(struct loop *l, const struct collector_config *config, struct collector_stats *stats,
                             const struct consume_hooks *hooks, struct err *e)
 {
@@ -718,7 +750,7 @@ struct consume *consume_new(struct loop *l, const struct collector_config *confi
                 err_set(e, errno, "eventfd: %s", strerror(errno));
                 goto fail;
         }
-        if (make_client(c, e) < 0 || subscribe(c, e) < 0)
+        if (make_client(c, e) < 0 || (config->dry_run ? take_all(c, e) : subscribe(c, e)) < 0)
                 goto fail;
         c->queue = rd_kafka_queue_get_consumer(c->rk);
         rd_kafka_queue_io_event_enable(c->queue, c->io.fd, &one, sizeof(one));

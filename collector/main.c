@@ -29,6 +29,7 @@
 #include "collector/collector.h"
 #include "config/start.h"
 #include "sinks/kafka.h"
+#include "sinks/show.h"
 #include "sinks/versions.h"
 #include "status/notify.h"
 
@@ -200,6 +201,26 @@ static void on_resume(void *arg)
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+static void shown_enough(void *arg)
+{
+        struct collector *c = arg;
+
+        if (!c->stopping)
+                begin_stop(c, "enough was shown");
+}
+
+static struct sink *open_show(struct collector *c, const char *place, const char *dest,
+                              const struct sink_owner *owner, const struct sink_limits *limits)
+{
+        const struct show_config show = { .out = stdout,
+                                          .records = c->config.dry_run,
+                                          .place = place,
+                                          .dest = dest,
+                                          .enough = shown_enough,
+                                          .arg = c };
+        return sink_show_new(c->loop, &show, owner, limits);
+}
+
 static int build_sinks(struct collector *c, struct err *e)
 {
         /* A third of the budget holds documents; the rest is librdkafka's fetches, bodies being built, answers. */
@@ -215,6 +236,12 @@ static int build_sinks(struct collector *c, struct err *e)
 
         struct output_config parts = collector_output_parts(&c->config);
 
+        if (c->config.dry_run) {
+                c->index = open_show(c, "index", NULL, &owner, &limits);
+                c->dead = open_show(c, "topic", c->config.dlq.topic, &dead_owner, &dead_limits);
+                deliver_set_sinks(c->deliver, c->index, c->dead, budget);
+                return 0;
+        }
         c->index = output_new(c->loop, collector_output(&c->config), &parts, &owner, &limits, e);
         if (!c->index)
                 return -e->code;
@@ -364,6 +391,8 @@ static int exit_code_of(int error)
                 return EX_UNAVAILABLE;
         case EINVAL:
                 return EX_CONFIG;
+        case EHOSTUNREACH:
+                return EX_UNAVAILABLE;
         default:
                 return EX_OSERR;
         }
@@ -375,10 +404,13 @@ static int main_run(struct collector *c, struct err *e)
         if (!c->loop)
                 return -e->code;
         int r = build(c, e);
-        if (r == 0)
+        if (r == 0 && !c->config.dry_run)
                 r = open_http(c, &c->config, &c->http, e);
         if (r == 0)
                 r = run(c, e);
+        if (r == 0 && c->config.dry_run)
+                fprintf(stderr, "sluice-collector: dry run: %lld documents and %lld dead letters shown, nothing was sent\n",
+                        (long long)sink_show_count(c->index), (long long)sink_show_count(c->dead));
         http_free(c->http);
         demolish(c);
         loop_free(c->loop);
@@ -407,6 +439,11 @@ int main(int argc, char **argv)
                 goto out;
         c.args = &args;
         reload_init(&c.reload, program_file(&program, &args));
+        if (c.config.dry_run) {
+                c.config.once = true;
+                if (c.config.log_level < LOG_WARN)
+                        c.config.log_level = LOG_WARN;  /* the documents are what one wants to see */
+        }
         log_setup((enum log_level)c.config.log_level, (enum log_format)c.config.log_format, STDERR_FILENO);
         ready_init(&c.ready);
         int r = 0;

@@ -54,6 +54,9 @@ static const struct opt rows[] = {
           .choices = log_formats, .help = "of the program's own log on stderr" },
         { "once", OPT_BOOL, offsetof(struct shipper_config, once), .def = "false", .flag = "once",
           .help = "ship what is there to its end, then exit; 0 only when all of it is acknowledged" },
+        { "dry_run", OPT_INT, offsetof(struct shipper_config, dry_run), .def = "0", .min = 0, .max = 1000000, .flag = "dry-run",
+          .flag_arg = "N", .flag_bare = "10",
+          .help = "print the first N records as they would be sent, and send nothing; 0: off" },
 };
 
 struct output_config shipper_output(const struct shipper_config *c)
@@ -66,7 +69,8 @@ static void check(const void *conf, struct opt_errors *errors)
         const struct shipper_config *c = conf;
         struct output_config parts = shipper_output(c);
 
-        output_check((enum output)c->output, &parts, errors);
+        if (!c->dry_run)                /* which sends nothing, so it needs to know of no server */
+                output_check((enum output)c->output, &parts, errors);
 }
 
 const struct opt_table shipper_opts = { rows, ARRAY_LEN(rows), sizeof(struct shipper_config), check };

@@ -29,6 +29,7 @@ struct shipper_config {
         int64_t stop_timeout_ms;
         int64_t log_level, log_format;
         bool once;
+        int64_t dry_run;                /* records to show; 0: not a dry run */
 };
 
 extern const struct opt_table shipper_opts;

@@ -31,6 +31,7 @@
 #include "shipper/files.h"
 #include "shipper/lock.h"
 #include "shipper/shipper.h"
+#include "sinks/show.h"
 #include "sinks/versions.h"
 #include "status/notify.h"
 
@@ -199,6 +200,8 @@ static int open_state(struct shipper *s, struct err *e)
 {
         unsigned bad = 0;
 
+        if (s->config.dry_run)
+                return 0;               /* reads from the beginning, and works beside a running shipper */
         s->lock_fd = lock_dir(s->config.state, e);
         if (s->lock_fd < 0)
                 return s->lock_fd;
@@ -206,6 +209,26 @@ static int open_state(struct shipper *s, struct err *e)
         if (r == 0 && bad > 0)
                 log_warn("shipper", "checkpoint: %u damaged rows; their files start from the beginning", bad);
         return r;
+}
+
+static void shown_enough(void *arg)
+{
+        struct shipper *s = arg;
+
+        if (!s->stopping)
+                begin_stop(s, "enough was shown");
+}
+
+static struct sink *open_show(struct shipper *s, enum output output, const struct sink_owner *owner,
+                              const struct sink_limits *limits)
+{
+        const struct show_config show = { .out = stdout,
+                                          .records = s->config.dry_run,
+                                          .place = output == OUTPUT_KAFKA ? "topic" : "index",
+                                          .dest = output == OUTPUT_KAFKA ? s->config.kafka.topic : NULL,
+                                          .enough = shown_enough,
+                                          .arg = s };
+        return sink_show_new(s->loop, &show, owner, limits);
 }
 
 /* The parts that follow the configuration; loop and HTTP outlive them. */
@@ -222,7 +245,8 @@ static int open_output(struct shipper *s, struct err *e)
                 if (!s->address)
                         return -e->code;
         }
-        s->sink = output_new(s->loop, output, &parts, &owner, &limits, e);
+        s->sink = s->config.dry_run ? open_show(s, output, &owner, &limits)
+                                    : output_new(s->loop, output, &parts, &owner, &limits, e);
         if (!s->sink)
                 return -e->code;
         ship_set_sink(s->ship, s->sink);
@@ -399,10 +423,13 @@ static int main_run(struct shipper *s, struct err *e)
         if (!s->loop)
                 return -e->code;
         int r = build(s, e);
-        if (r == 0)
+        if (r == 0 && !s->config.dry_run)
                 r = open_http(s, &s->config, &s->http, e);
         if (r == 0)
                 r = run(s, e);
+        if (r == 0 && s->config.dry_run)
+                fprintf(stderr, "sluice-shipper: dry run: %lld records shown, nothing was sent\n",
+                        (long long)sink_show_count(s->sink));
         http_free(s->http);
         demolish(s);
         loop_free(s->loop);
@@ -450,6 +477,11 @@ int main(int argc, char **argv)
         }
         s.args = &args;
         reload_init(&s.reload, program_file(&program, &args));
+        if (s.config.dry_run) {
+                s.config.once = true;
+                if (s.config.log_level < LOG_WARN)
+                        s.config.log_level = LOG_WARN;  /* the records are what one wants to see */
+        }
         log_setup((enum log_level)s.config.log_level, (enum log_format)s.config.log_format, STDERR_FILENO);
         ready_init(&s.ready);
         int r = shipper_config_finish(&s.config, args.args, args.nargs, &e);

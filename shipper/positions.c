@@ -68,6 +68,8 @@ static int store(struct positions *p, struct err *e)
 {
         struct file *f;
 
+        if (!p->checkpoint)             /* a dry run */
+                return 0;
         if (!checkpoint_wants_rewrite(p->checkpoint)) {
                 for (size_t i = 0; i < p->nfiles; i++)
                         put_file(p, p->files[i]);
