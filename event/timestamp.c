@@ -5,6 +5,7 @@
 #include "event/timestamp.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum {
@@ -254,4 +255,28 @@ int timestamp_parse(const char *p, size_t n, int64_t *ret_wall_ns)
         if (take_fraction(&c, &ns) < 0 || take_zone(&c, &zone) < 0 || c.p != c.end)
                 return -EINVAL;
         return join(day * SECONDS_PER_DAY + (minutes - zone) * 60 + second, ns, ret_wall_ns);
+}
+
+static bool is_date(const struct timestamp_date *d)
+{
+        if (d->year < YEAR_MIN || d->year > YEAR_MAX || d->month < 1 || d->month > 12 || d->day < 1)
+                return false;
+        const int *before = days_before_month[is_leap(d->year)];
+        return d->day <= before[d->month] - before[d->month - 1];
+}
+
+static bool is_time(const struct timestamp_date *d)
+{
+        return d->hour >= 0 && d->hour < 24 && d->minute >= 0 && d->minute < 60 && d->second >= 0 &&
+               d->second <= 60;
+}
+
+int timestamp_join(const struct timestamp_date *d, int64_t ns, int zone_minutes, int64_t *ret_wall_ns)
+{
+        if (!is_date(d) || !is_time(d) || ns < 0 || ns >= NS_PER_SECOND)
+                return -EINVAL;
+        int64_t day = days_before_year(d->year) + days_before_month[is_leap(d->year)][d->month - 1] + d->day -
+                      1 - DAY_1970;
+        int64_t minutes = d->hour * 60 + d->minute - zone_minutes;
+        return join(day * SECONDS_PER_DAY + minutes * 60 + d->second, ns, ret_wall_ns);
 }

@@ -32,4 +32,8 @@ struct timestamp_date {
 };
 void timestamp_split(int64_t wall_ns, struct timestamp_date *ret);
 
+/* The way back, from year to second, in a zone so many minutes east of UTC; second 60 is the next minute's first.
+ * -EINVAL: there is no such date or time, or int64_t nanoseconds cannot hold it. */
+int timestamp_join(const struct timestamp_date *d, int64_t ns, int zone_minutes, int64_t *ret_wall_ns) MUST_CHECK;
+
 #endif
