@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/start.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -110,7 +111,8 @@ int program_start(const struct program *p, int argc, char **argv, void *conf, st
         if (ret_args->version)
                 return print_version(p);
 
-        if (program_load(p, ret_args, conf, &errors) < 0)
-                return fail(p, EX_CONFIG, &errors);
+        int r = program_load(p, ret_args, conf, &errors);
+        if (r < 0)
+                return fail(p, r == -EINVAL ? EX_CONFIG : EX_NOINPUT, &errors);
         return START_GO;
 }

@@ -31,6 +31,7 @@
 #include "shipper/files.h"
 #include "shipper/lock.h"
 #include "shipper/shipper.h"
+#include "shipper/progress.h"
 #include "sinks/show.h"
 #include "sinks/versions.h"
 #include "status/notify.h"
@@ -153,6 +154,26 @@ static void tell_manager(struct shipper *s, const char *why)
                               (long long)stat_get(&s->stats.lines_in_flight));
 }
 
+static void add_progress(void *arg, const struct file *f)
+{
+        struct progress_facts *facts = arg;
+
+        facts->done += ackwin_committed(&f->window);
+        facts->total += f->size;
+}
+
+static void show_progress(struct shipper *s, bool last)
+{
+        struct progress_facts f = { .lines = stat_get(&s->stats.lines_acked) };
+
+        if (!s->config.once || s->config.dry_run)
+                return;
+        tail_each(s->tail, add_progress, &f);
+        f.before = f.done - stat_get(&s->stats.bytes_read) > 0 ? f.done - stat_get(&s->stats.bytes_read) : 0;
+        f.elapsed_ms = loop_now_ms(s->loop) - s->started_ms;
+        progress_draw(STDERR_FILENO, &f, last);
+}
+
 static void tick(struct timer *t)
 {
         struct shipper *s = t->arg;
@@ -172,6 +193,7 @@ static void tick(struct timer *t)
         tell_manager(s, s->ready.waiting ? why : NULL);
         if (!s->stopping && reload_due(&s->reload))
                 try_reload(s);
+        show_progress(s, false);
         log_flush_repeats();
         timer_arm(s->loop, t, TICK_MS);
 }
@@ -382,6 +404,7 @@ static int run(struct shipper *s, struct err *e)
         loop_on_signal(s->loop, SIGINT, on_signal, s);
         loop_on_signal(s->loop, SIGHUP, on_signal, s);
         loop_on_turn(s->loop, turn, s);
+        s->started_ms = loop_now_ms(s->loop);
         do {
                 start(s);
                 loop_run(s->loop);
@@ -394,6 +417,7 @@ static int run(struct shipper *s, struct err *e)
         timer_disarm(s->loop, &s->stop_deadline);
         if (r < 0)
                 return r;
+        show_progress(s, true);
         log_info("shipper", "stopped: read=%lld acked=%lld dropped=%lld left=%lld",
                  (long long)stat_get(&s->stats.lines_read), (long long)stat_get(&s->stats.lines_acked),
                  (long long)shipper_dropped(s), (long long)stat_get(&s->stats.lines_in_flight));

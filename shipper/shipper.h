@@ -25,6 +25,7 @@ struct shipper {
         struct http *http;
 
         int lock_fd;
+        int64_t started_ms;             /* loop time */
         int64_t settled_seen;           /* acked + dropped when last looked at */
         struct timer tick;              /* once a second */
         struct timer stop_deadline;

@@ -65,7 +65,7 @@ class Messages(Case):
         ):
             for verb in ("run", "check"):
                 self.expect(what, 78, [expected], "shipper", verb, "-c", self.config(text))
-        self.expect("unreadable config", 78, ["nowhere.cfg"], "shipper", "check", "-c", self.dir / "nowhere.cfg")
+        self.expect("unreadable config", 66, ["nowhere.cfg"], "shipper", "check", "-c", self.dir / "nowhere.cfg")
         self.expect("no input", 78, ["nothing to tail"], "shipper", "check", "-c", self.config(good))
         (self.dir / "a-file").write_text("")
         self.expect("state is a file", 73, ["is not a directory"], "shipper", "run", "-c", self.config(good),
