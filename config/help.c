@@ -23,6 +23,7 @@ static void put_type(const struct opt *row, struct buf *out)
 {
         static const char *const names[] = {
                 [OPT_STRING] = "string",
+                [OPT_SECRET_LIVE] = "secret (text, \"env:NAME\", or \"file:PATH\", read again when it changes)",
                 [OPT_SECRET] = "secret (text, \"file:PATH\" or \"env:NAME\")",
                 [OPT_BOOL] = "true | false",
                 [OPT_INT] = "integer",

@@ -147,6 +147,24 @@ static int number_from(const struct opt *row, const struct node *n, int64_t *ret
         return r;
 }
 
+/* Read once, so that a missing file is told at the start; the file's name is what is kept. */
+static int live_secret(const char *text, char **ret, struct err *e)
+{
+        char *value = NULL;
+        int r = value_secret(text, &value, e);
+
+        if (r < 0)
+                return r;
+        if (strncmp(text, "file:", 5) != 0) {
+                *ret = value;
+                return 0;
+        }
+        explicit_bzero(value, strlen(value));
+        free(value);
+        *ret = xstrdup(text);
+        return 0;
+}
+
 static int scalar_from(const struct opt *row, const struct node *n, void *at, struct err *e)
 {
         int64_t number;
@@ -156,6 +174,8 @@ static int scalar_from(const struct opt *row, const struct node *n, void *at, st
                 return value_expand(n->text, (char **)at, e);
         if (row->type == OPT_SECRET)
                 return value_secret(n->text, (char **)at, e);
+        if (row->type == OPT_SECRET_LIVE)
+                return live_secret(n->text, (char **)at, e);
         if ((r = number_from(row, n, &number, e)) < 0)
                 return r;
         if (row->type == OPT_BOOL)
@@ -338,6 +358,7 @@ static void free_row(const struct opt *row, void *at)
 
         switch (row->type) {
         case OPT_SECRET:
+        case OPT_SECRET_LIVE:
                 if (*(char **)at)
                         explicit_bzero(*(char **)at, strlen(*(char **)at));
                 free(*(char **)at);

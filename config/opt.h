@@ -32,6 +32,7 @@ void opt_complain(struct opt_errors *errors, const char *fmt, ...) PRINTF_LIKE(2
 enum opt_type {
         OPT_STRING,     /* char *, owned; ${NAME} expanded as in every string (value.h); NULL when absent and without default */
         OPT_SECRET,     /* char *, owned; "file:PATH" and "env:NAME" are resolved; never printed */
+        OPT_SECRET_LIVE, /* as OPT_SECRET, but "file:PATH" stays: who uses it reads the file, also when it changes */
         OPT_BOOL,       /* bool */
         OPT_INT,        /* int64_t; beyond 32 bits the file needs 5000000000L, without the L it is an error */
         OPT_SIZE,       /* int64_t bytes, written "64 MiB" */

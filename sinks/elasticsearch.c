@@ -431,18 +431,10 @@ static int check_urls(const struct strlist *urls, struct err *e)
 
 static bool open_parts(struct elasticsearch *es, const struct es_config *c, bool gzip, struct err *e)
 {
-        struct http_config http = {
-                .username = c->username,
-                .password = c->password,
-                .api_key = c->api_key,
-                .ca_file = c->ca_file,
-                .verify = c->verify,
-                .max_connections = (unsigned)(es->max_bodies + c->urls.n),
-                .idle_ms = c->connection_idle_ms,
-                .life_ms = c->connection_life_ms,
-        };
+        struct http_config http = es_http_config(c);
         struct es_body_config body = { .index = es->index, .level = gzip ? (int)c->compression_level : 0 };
 
+        http.max_connections = (unsigned)(es->max_bodies + c->urls.n);
         es->http = http_client_new(es->sink.loop, &http, e);
         if (!es->http)
                 return false;

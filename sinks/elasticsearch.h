@@ -23,6 +23,7 @@
 #define SLUICE_SINKS_ELASTICSEARCH_H
 
 #include "config/opt.h"
+#include "sinks/http_client.h"
 #include "sinks/sink.h"
 
 #define ES_DEFAULT_INDEX "logs-generic-default"
@@ -32,7 +33,9 @@ struct es_config {
         char *index;                    /* of a record without dest (NULL: ES_DEFAULT_INDEX); a template is the
                                            collector's matter */
         char *username, *password, *api_key;    /* secrets */
-        char *ca_file;
+        char *ca_file, *ca_fingerprint;
+        char *client_cert, *client_key, *client_key_password;   /* files; the last a secret */
+        char *proxy, *proxy_auth;       /* URL; a secret */
         bool verify;                    /* TLS verification; on */
         char *compression;              /* "gzip" or "none" */
         int64_t compression_level;      /* libdeflate: 1 */
@@ -47,6 +50,9 @@ struct es_config {
         int64_t retry_base_ms, retry_max_ms;
 };
 extern const struct opt_table es_opts;
+
+/* What of it is the HTTP client's matter; all borrowed.  The caller sets max_connections. */
+struct http_config es_http_config(const struct es_config *c);
 
 /* c is borrowed for the call.  NULL with e set: an address that is none, a thread that did not start. */
 struct sink *sink_elasticsearch_new(struct loop *l, const struct es_config *c, const struct sink_owner *owner,

@@ -4,6 +4,7 @@
 
 #include "sinks/elasticsearch.h"
 #include "sinks/es_node.h"
+#include "sinks/http_pin.h"
 
 #define AT(field) offsetof(struct es_config, field)
 
@@ -14,10 +15,18 @@ static const struct opt rows[] = {
           .help = "index or data stream, may hold {field.path}, {field.path:default}, {topic}, "
                   "{+yyyy.MM.dd}" },
         { "username", OPT_STRING, AT(username), .help = "for basic authentication" },
-        { "password", OPT_SECRET, AT(password), .help = "for basic authentication" },
-        { "api_key", OPT_SECRET, AT(api_key),
+        { "password", OPT_SECRET_LIVE, AT(password), .help = "for basic authentication" },
+        { "api_key", OPT_SECRET_LIVE, AT(api_key),
           .help = "instead of username and password, as Elasticsearch encodes it" },
         { "ca_file", OPT_STRING, AT(ca_file), .help = "certificates to trust instead of the system's, PEM" },
+        { "ca_fingerprint", OPT_STRING, AT(ca_fingerprint),
+          .help = "SHA-256 of the one authority to trust, as Elasticsearch prints it; instead of ca_file" },
+        { "client_cert", OPT_STRING, AT(client_cert), .help = "certificate to show to the servers, PEM" },
+        { "client_key", OPT_STRING, AT(client_key), .help = "its key, PEM, when it is not in client_cert" },
+        { "client_key_password", OPT_SECRET_LIVE, AT(client_key_password), .help = "of client_key" },
+        { "proxy", OPT_STRING, AT(proxy),
+          .help = "URL of a proxy; none: not even http_proxy and https_proxy of the environment" },
+        { "proxy_auth", OPT_SECRET_LIVE, AT(proxy_auth), .help = "user:password for the proxy" },
         { "verify", OPT_BOOL, AT(verify), .def = "true",
           .help = "refuse a node whose certificate does not prove its name" },
         { "compression", OPT_STRING, AT(compression), .def = "gzip", .help = "of bodies: gzip or none" },
@@ -60,6 +69,24 @@ static bool set(const char *s)
         return s && *s;
 }
 
+static void check_tls(const struct es_config *c, struct opt_errors *errors)
+{
+        struct http_pin pin;
+
+        if (set(c->ca_fingerprint) && !http_pin_parse(c->ca_fingerprint, &pin))
+                opt_complain(errors,
+                             "ca_fingerprint: must be 64 hexadecimal digits, colons may stand between");
+        if (set(c->ca_fingerprint) && set(c->ca_file))
+                opt_complain(errors, "ca_fingerprint: excludes ca_file");
+        if (set(c->ca_fingerprint) && !c->verify)
+                opt_complain(errors, "ca_fingerprint: means nothing with verify = false");
+        if (set(c->client_key) && !set(c->client_cert))
+                opt_complain(errors, "client_key: without client_cert");
+        if (set(c->proxy) && strchr(c->proxy, '@'))
+                opt_complain(errors,
+                             "proxy: must not hold credentials (they would be shown); use proxy_auth");
+}
+
 static void check(const void *conf, struct opt_errors *errors)
 {
         const struct es_config *c = conf;
@@ -75,6 +102,7 @@ static void check(const void *conf, struct opt_errors *errors)
                 opt_complain(errors, "api_key: excludes username and password");
         if (set(c->username) != set(c->password))
                 opt_complain(errors, "username and password: one without the other");
+        check_tls(c, errors);
         if (strcmp(c->compression, "gzip") != 0 && strcmp(c->compression, "none") != 0)
                 opt_complain(errors, "compression: \"%s\" is neither gzip nor none", c->compression);
         if (c->retry_max_ms < c->retry_base_ms)
@@ -82,3 +110,22 @@ static void check(const void *conf, struct opt_errors *errors)
 }
 
 const struct opt_table es_opts = { rows, ARRAY_LEN(rows), sizeof(struct es_config), check };
+
+struct http_config es_http_config(const struct es_config *c)
+{
+        return (struct http_config){
+                .username = c->username,
+                .password = c->password,
+                .api_key = c->api_key,
+                .ca_file = c->ca_file,
+                .ca_fingerprint = c->ca_fingerprint,
+                .client_cert = c->client_cert,
+                .client_key = c->client_key,
+                .client_key_password = c->client_key_password,
+                .proxy = c->proxy,
+                .proxy_auth = c->proxy_auth,
+                .verify = c->verify,
+                .idle_ms = c->connection_idle_ms,
+                .life_ms = c->connection_life_ms,
+        };
+}

@@ -288,14 +288,10 @@ static void check_all(struct probe *p, const char *index)
 void es_probe(const struct es_config *c, const char *index, int64_t timeout_ms, struct report *report)
 {
         struct probe p = { .config = c, .report = report, .timeout_ms = timeout_ms };
-        const struct http_config http = { .username = c->username,
-                                          .password = c->password,
-                                          .api_key = c->api_key,
-                                          .ca_file = c->ca_file,
-                                          .verify = c->verify,
-                                          .max_connections = 1 };
+        struct http_config http = es_http_config(c);
         struct err e = { 0 };
 
+        http.max_connections = 1;
         p.loop = loop_new(&clock_system, &e);
         if (p.loop)
                 p.http = http_client_new(p.loop, &http, &e);

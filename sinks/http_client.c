@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "sinks/http_pin.h"
+#include "sinks/http_secret.h"
 
 /* One exchange: a request while it is under way.  Kept for the next one afterwards. */
 struct http_transfer {
@@ -29,8 +31,10 @@ struct http_client {
         struct http_transfer *idle;
         unsigned active;
 
-        char *userpwd_user, *userpwd_password, *ca_file; /* owned, NULL: not used */
-        char *authorization;                             /* owned: the whole header line, or NULL */
+        char *username, *ca_file, *client_cert, *client_key, *proxy; /* owned, NULL: not used */
+        struct http_secret password, api_key, client_key_password, proxy_auth;
+        struct http_pin pin;
+        bool pinned;
         bool verify;
         long idle_s, life_s;
 };
@@ -145,16 +149,53 @@ static void set_method(CURL *easy, const struct http_request *r)
         }
 }
 
-static void set_security(CURL *easy, const struct http_client *c)
+static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *client)
+{
+        struct http_client *c = client;
+        (void)easy;
+
+        http_pin_apply(ssl_ctx, &c->pin);
+        return CURLE_OK;
+}
+
+static void set_if(CURL *easy, CURLoption option, const char *value)
+{
+        if (value)
+                SET(easy, option, value);
+}
+
+static void set_trust(CURL *easy, struct http_client *c)
 {
         SET(easy, CURLOPT_SSL_VERIFYPEER, c->verify ? 1L : 0L);
         SET(easy, CURLOPT_SSL_VERIFYHOST, c->verify ? 2L : 0L);
-        if (c->ca_file)
-                SET(easy, CURLOPT_CAINFO, c->ca_file);
-        if (c->userpwd_user) {
+        set_if(easy, CURLOPT_CAINFO, c->ca_file);
+        if (!c->pinned)
+                return;
+        SET(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
+        SET(easy, CURLOPT_SSL_CTX_DATA, c);
+}
+
+static void look_at_secrets(struct http_client *c)
+{
+        int64_t now_ms = loop_now_ms(c->loop);
+
+        http_secret_look(&c->password, now_ms);
+        http_secret_look(&c->api_key, now_ms);
+        http_secret_look(&c->client_key_password, now_ms);
+        http_secret_look(&c->proxy_auth, now_ms);
+}
+
+static void set_credentials(CURL *easy, struct http_client *c)
+{
+        set_if(easy, CURLOPT_SSLCERT, c->client_cert);
+        set_if(easy, CURLOPT_SSLKEY, c->client_key);
+        set_if(easy, CURLOPT_KEYPASSWD, c->client_key_password.value);
+        set_if(easy, CURLOPT_PROXY, c->proxy);
+        set_if(easy, CURLOPT_PROXYUSERPWD, c->proxy_auth.value);
+        if (c->username) {
                 SET(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-                SET(easy, CURLOPT_USERNAME, c->userpwd_user);
-                SET(easy, CURLOPT_PASSWORD, c->userpwd_password ? c->userpwd_password : "");
+                SET(easy, CURLOPT_USERNAME, c->username);
+                SET(easy, CURLOPT_PASSWORD, c->password.value ? c->password.value : "");
         }
 }
 
@@ -201,8 +242,12 @@ static void append_header(struct http_transfer *t, const char *line)
 static void set_headers(struct http_transfer *t, const struct http_client *c)
 {
         append_header(t, "Expect:"); /* without a value: never sent */
-        if (c->authorization)
-                append_header(t, c->authorization);
+        if (c->api_key.value) {
+                char *line = xasprintf("Authorization: ApiKey %s", c->api_key.value);
+                append_header(t, line);
+                explicit_bzero(line, strlen(line));
+                free(line);
+        }
         if (t->request->body)
                 append_header(t, "Content-Type:"); /* not libcurl's form type; the request may name its own */
         for (const char *const *h = t->request->headers; h && *h; h++)
@@ -257,7 +302,9 @@ void http_send(struct http_client *c, struct http_request *r)
         set_connection(t->easy, c);
         set_transport(t->easy, r);
         set_method(t->easy, r);
-        set_security(t->easy, c);
+        look_at_secrets(c);
+        set_trust(t->easy, c);
+        set_credentials(t->easy, c);
         set_headers(t, c);
         CURLMcode code = curl_multi_add_handle(c->multi, t->easy);
         CHECK(code == CURLM_OK);
@@ -306,7 +353,9 @@ static struct http_result result_of(struct http_transfer *t, CURLcode code)
         curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
         curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &us);
-        if (code != CURLE_OK && !t->error[0])
+        if (code == CURLE_PEER_FAILED_VERIFICATION && t->client->pin.fault[0])
+                snprintf(t->error, sizeof t->error, "%s", t->client->pin.fault);
+        else if (code != CURLE_OK && !t->error[0])
                 strncpy(t->error, curl_easy_strerror(code), sizeof t->error - 1);
         return (struct http_result){
                 .end = end_of(code),
@@ -353,22 +402,42 @@ static char *dup_or_null(const char *s)
         return s && *s ? xstrdup(s) : NULL;
 }
 
+static int take_config(struct http_client *c, const struct http_config *config, struct err *e)
+{
+        c->username = dup_or_null(config->username);
+        c->ca_file = dup_or_null(config->ca_file);
+        c->client_cert = dup_or_null(config->client_cert);
+        c->client_key = dup_or_null(config->client_key);
+        c->proxy = dup_or_null(config->proxy);
+        if (c->proxy && strcmp(c->proxy, "none") == 0)
+                c->proxy[0] = '\0'; /* libcurl's word for it */
+        c->verify = config->verify;
+        c->idle_s = config->idle_ms ? (long)(config->idle_ms / 1000) : HTTP_CONNECTION_IDLE_S;
+        c->life_s = config->life_ms ? (long)(config->life_ms / 1000) : HTTP_CONNECTION_LIFE_S;
+        c->pinned = config->ca_fingerprint && *config->ca_fingerprint;
+        if (c->pinned && !http_pin_parse(config->ca_fingerprint, &c->pin))
+                return err_set(e, EINVAL, "ca_fingerprint: is not 64 hexadecimal digits");
+        if (http_secret_init(&c->password, config->password, e) < 0 ||
+            http_secret_init(&c->api_key, config->api_key, e) < 0 ||
+            http_secret_init(&c->client_key_password, config->client_key_password, e) < 0 ||
+            http_secret_init(&c->proxy_auth, config->proxy_auth, e) < 0)
+                return -e->code;
+        return 0;
+}
+
 struct http_client *http_client_new(struct loop *l, const struct http_config *config, struct err *e)
 {
         static pthread_once_t once = PTHREAD_ONCE_INIT;
         struct http_client *c = xcalloc(1, sizeof *c);
+        struct err ignored;
 
         pthread_once(&once, global_init);
         c->loop = l;
         c->timer = (struct timer){ .name = "http_client", .fn = on_timer, .arg = c };
-        c->userpwd_user = dup_or_null(config->username);
-        c->userpwd_password = dup_or_null(config->password);
-        c->ca_file = dup_or_null(config->ca_file);
-        c->verify = config->verify;
-        c->idle_s = config->idle_ms ? (long)(config->idle_ms / 1000) : HTTP_CONNECTION_IDLE_S;
-        c->life_s = config->life_ms ? (long)(config->life_ms / 1000) : HTTP_CONNECTION_LIFE_S;
-        if (config->api_key && *config->api_key)
-                c->authorization = xasprintf("Authorization: ApiKey %s", config->api_key);
+        if (take_config(c, config, e ? e : &ignored) < 0) {
+                http_client_free(c);
+                return NULL;
+        }
         c->multi = curl_multi_init();
         if (!c->multi) {
                 err_set(e, ENOMEM, "libcurl cannot start");
@@ -396,10 +465,15 @@ void http_client_free(struct http_client *c)
         }
         curl_multi_cleanup(c->multi); /* NULL ok; lets go of the sockets by our callback */
         timer_disarm(c->loop, &c->timer);
-        free(c->userpwd_user);
-        free(c->userpwd_password);
+        free(c->username);
         free(c->ca_file);
-        free(c->authorization);
+        free(c->client_cert);
+        free(c->client_key);
+        free(c->proxy);
+        http_secret_fini(&c->password);
+        http_secret_fini(&c->api_key);
+        http_secret_fini(&c->client_key_password);
+        http_secret_fini(&c->proxy_auth);
         free(c);
 }
 

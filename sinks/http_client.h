@@ -35,9 +35,14 @@ enum { HTTP_CONNECTION_IDLE_S = 45, HTTP_CONNECTION_LIFE_S = 300, HTTP_UNACKED_M
 struct http_client;
 
 struct http_config {                            /* everything is copied; NULL: not used */
-        const char *username, *password;        /* basic */
-        const char *api_key;                    /* Authorization: ApiKey ... */
+        const char *username, *password;        /* basic; the password, and each secret here, may be "file:PATH": */
+        const char *api_key;                    /*   it is read again when the file changes (http_secret.h) */
         const char *ca_file;                    /* instead of the system's */
+        const char *ca_fingerprint;             /* instead of both (http_pin.h) */
+        const char *client_cert, *client_key;   /* files, PEM; NULL key: it stands in client_cert */
+        const char *client_key_password;        /* a secret */
+        const char *proxy;                      /* URL; "none": not even that of the environment */
+        const char *proxy_auth;                 /* user:password, a secret */
         bool verify;                            /* the certificate and its name */
         unsigned max_connections;               /* kept open at most */
         int64_t idle_ms, life_ms;               /* of a connection; whole seconds count; 0: as above */
@@ -75,6 +80,7 @@ struct http_request {
         struct http_transfer *transfer;         /* client's own; NULL: not under way */
 };
 
+/* NULL with e set: a secret that cannot be read, a fingerprint that is none. */
 struct http_client *http_client_new(struct loop *l, const struct http_config *config, struct err *e);
 void http_client_free(struct http_client *c);                   /* NULL ok; no request may be under way */
 

@@ -51,6 +51,8 @@ static void assert_complains(const char *const *sets, size_t n, const char *part
         buf_fini(&errors.text);
 }
 
+#define DIGITS "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
 static void what_does_not_fit_together_is_told(void **state)
 {
         (void)state;
@@ -64,6 +66,14 @@ static void what_does_not_fit_together_is_told(void **state)
                          "api_key: excludes");
         assert_complains((const char *[]){ "retry_base=\"5 s\"", "retry_max=\"1 s\"" }, 2,
                          "must not be less");
+        assert_complains((const char *[]){ "ca_fingerprint=\"12:34\"" }, 1, "64 hexadecimal digits");
+        assert_complains((const char *[]){ "ca_fingerprint=\"" DIGITS "\"", "ca_file=\"x\"" }, 2,
+                         "excludes ca_file");
+        assert_complains((const char *[]){ "ca_fingerprint=\"" DIGITS "\"", "verify=false" }, 2,
+                         "means nothing");
+        assert_complains((const char *[]){ "client_key=\"x\"" }, 1, "without client_cert");
+        assert_complains((const char *[]){ "proxy=\"http://u:p@x\"" }, 1, "use proxy_auth");
+        assert_complains((const char *[]){ "api_key=\"file:/nowhere/x\"" }, 1, "/nowhere/x");
         assert_complains((const char *[]){ "workers=0" }, 1, "workers");
 }
 
