@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +13,13 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "collector/group.h"
 #include "sinks/kafka_conf.h"
 
 enum {
         POLL_MESSAGES = 2000,           /* a turn; then the loop looks at its other duties */
         KEEPALIVE_MS = 1000,            /* polled at least so often, for max.poll.interval.ms */
         ASK_TIMEOUT_MS = 1000,          /* questions to the broker that have no asynchronous form */
-        COMMIT_ANSWER_MS = 3000,        /* how long a leaving partition waits for its commit */
         DESTROY_S = 5,                  /* for librdkafka to end its threads */
         TROUBLE_STALE_MS = 45000,       /* librdkafka repeats what goes on every 30 s */
 };
@@ -32,342 +31,12 @@ static const char *const fetch_defaults[] = {
         "fetch.wait.max.ms=100",
 };
 
-enum rebalance { REB_NONE, REB_STARTING, REB_DRAINING, REB_COMMITTING };
-
-struct consume {
-        struct loop *loop;
-        const struct collector_config *config;
-        struct collector_stats *stats;
-        struct consume_hooks hooks;
-
-        rd_kafka_t *rk;                 /* owned */
-        rd_kafka_queue_t *queue;        /* owned */
-        struct io io;                   /* eventfd that librdkafka signals */
-        struct timer keepalive;
-        bool stopping;                  /* consume_stop_taking was called */
-
-        struct partitions parts;        /* ours */
-        struct partition **gone;        /* owned array of owned: late answers are due */
-        size_t ngone, gone_cap;
-        bool paused;
-
-        enum rebalance rebalance;       /* assigned by rebalance_enter only */
-        rd_kafka_topic_partition_list_t *moving;        /* owned: what the rebalance is about */
-        int64_t deadline_ms, ask_again_ms;
-
-        bool committing;                /* one commit at a time */
-        bool assigned;                  /* at least once since the client was made */
-        bool joined;                    /* the coordinator had given it a member id when it was closed */
-        int64_t commit_after_ms;
-        char *cluster;                  /* owned */
-        char trouble[512];
-        int64_t trouble_ms;             /* when it was last heard of */
-};
-
-static const char *reb_name[] = { "none", "starting", "draining", "committing" };
-
-static void rebalance_enter(struct consume *c, enum rebalance to)
-{
-        log_debug("consume", "rebalance: %s -> %s", reb_name[c->rebalance], reb_name[to]);
-        c->rebalance = to;
-}
-
-static bool cooperative(const struct consume *c)
-{
-        return strcmp(rd_kafka_rebalance_protocol(c->rk), "COOPERATIVE") == 0;
-}
-
-static void set_trouble(struct consume *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void set_trouble(struct consume *c, const char *fmt, ...)
-{
-        va_list ap;
-
-        va_start(ap, fmt);
-        vsnprintf(c->trouble, sizeof(c->trouble), fmt, ap);
-        va_end(ap);
-        c->trouble_ms = loop_now_ms(c->loop);
-}
-
-/* --- partitions come and go ------------------------------------------------------------------ */
-
-static struct partition *find(const struct consume *c, const rd_kafka_topic_partition_t *tp)
-{
-        return partitions_get(&c->parts, tp->topic, tp->partition);
-}
-
-static void part_with(struct consume *c, struct partition *p, const char *why)
-{
-        partitions_remove(&c->parts, p);
-        partition_enter(p, PART_GONE, why);
-        rd_kafka_topic_destroy(p->handle);
-        p->handle = NULL;
-        stat_add(&c->stats->partitions, -1);
-        if (p->held == 0) {
-                partition_free(p);
-                return;
-        }
-        if (c->ngone == c->gone_cap) {
-                c->gone_cap = c->gone_cap ? 2 * c->gone_cap : 16;
-                c->gone = xrealloc(c->gone, c->gone_cap * sizeof(struct partition *));
-        }
-        c->gone[c->ngone++] = p;
-}
-
-static void forget_gone(struct consume *c, struct partition *p)
-{
-        for (size_t i = 0; i < c->ngone; i++) {
-                if (c->gone[i] == p) {
-                        c->gone[i] = c->gone[--c->ngone];
-                        break;
-                }
-        }
-        partition_free(p);
-}
-
-static void add_partition(struct consume *c, const rd_kafka_topic_partition_t *tp)
-{
-        struct partition *p = partition_new(tp->topic, tp->partition, tp->offset >= 0 ? tp->offset : 0);
-
-        p->handle = rd_kafka_topic_new(c->rk, tp->topic, NULL);
-        partitions_add(&c->parts, p);
-        stat_inc(&c->stats->partitions);
-        log_info("consume", "assigned: topic=%s partition=%d offset=%s%lld", p->topic, p->id,
-                 tp->offset >= 0 ? "" : "beginning ", (long long)p->next);
-}
-
-/* --- rebalance ------------------------------------------------------------------------------- */
-
-static void finish_rebalance(struct consume *c)
-{
-        if (c->moving)
-                rd_kafka_topic_partition_list_destroy(c->moving);
-        c->moving = NULL;
-        rebalance_enter(c, REB_NONE);
-}
-
-static void report_assign_error(struct consume *c, rd_kafka_error_t *error)
-{
-        if (!error)
-                return;
-        stat_inc(&c->stats->consumer_errors);
-        log_warn("consume", "assignment not taken over: %s", rd_kafka_error_string(error));
-        rd_kafka_error_destroy(error);
-}
-
-/* Where to start: committed offsets, else the beginning. False: the broker did not answer. */
-static bool find_starts(struct consume *c)
-{
-        if (!c->cluster) {
-                char *id = rd_kafka_clusterid(c->rk, ASK_TIMEOUT_MS);
-                if (!id)
-                        return false;
-                c->cluster = xstrdup(id);
-                rd_kafka_mem_free(c->rk, id);
-        }
-        if (c->config->dry_run)
-                return true;
-        rd_kafka_resp_err_t r = rd_kafka_committed(c->rk, c->moving, ASK_TIMEOUT_MS);
-        if (r != RD_KAFKA_RESP_ERR_NO_ERROR) {
-                set_trouble(c, "committed offsets of group %s cannot be read: %s", c->config->kafka.group,
-                            rd_kafka_err2str(r));
-                return false;
-        }
-        for (int i = 0; i < c->moving->cnt; i++) {
-                rd_kafka_topic_partition_t *tp = &c->moving->elems[i];
-                if (tp->err)
-                        return false;
-                if (tp->offset < 0)
-                        tp->offset = RD_KAFKA_OFFSET_BEGINNING;
-        }
-        return true;
-}
-
-static void start_partitions(struct consume *c)
-{
-        if (loop_now_ms(c->loop) < c->ask_again_ms)
-                return;
-        if (!find_starts(c)) {
-                c->ask_again_ms = loop_now_ms(c->loop) + ASK_TIMEOUT_MS;
-                return;
-        }
-        c->trouble[0] = '\0';
-        for (int i = 0; i < c->moving->cnt; i++)
-                add_partition(c, &c->moving->elems[i]);
-        if (cooperative(c))
-                report_assign_error(c, rd_kafka_incremental_assign(c->rk, c->moving));
-        else
-                rd_kafka_assign(c->rk, c->moving);
-        if (c->paused)
-                rd_kafka_pause_partitions(c->rk, c->moving);
-        finish_rebalance(c);
-}
-
-static void leave_partitions(struct consume *c, const char *why)
-{
-        for (int i = 0; i < c->moving->cnt; i++) {
-                struct partition *p = find(c, &c->moving->elems[i]);
-                if (!p)
-                        continue;
-                log_info("consume", "revoked: topic=%s partition=%d settled_to=%lld held=%zu reason=\"%s\"", p->topic,
-                         p->id, (long long)ackwin_committed(&p->window), p->held, why);
-                part_with(c, p, why);
-        }
-        if (cooperative(c))
-                report_assign_error(c, rd_kafka_incremental_unassign(c->rk, c->moving));
-        else
-                rd_kafka_assign(c->rk, NULL);
-        finish_rebalance(c);
-}
-
-static bool anything_held(const struct consume *c)
-{
-        for (int i = 0; i < c->moving->cnt; i++) {
-                const struct partition *p = find(c, &c->moving->elems[i]);
-                if (p && p->held > 0)
-                        return true;
-        }
-        return false;
-}
-
-static bool anything_to_commit(const struct consume *c)
-{
-        for (int i = 0; i < c->moving->cnt; i++) {
-                const struct partition *p = find(c, &c->moving->elems[i]);
-                if (p && partition_committable(p) >= 0)
-                        return true;
-        }
-        return false;
-}
-
-static void commit(struct consume *c);
-
-static void drain_partitions(struct consume *c)
-{
-        int64_t now = loop_now_ms(c->loop);
-
-        if (anything_held(c) && now < c->deadline_ms)
-                return;
-        if (anything_held(c))
-                stat_inc(&c->stats->revoke_timeouts);
-        rebalance_enter(c, REB_COMMITTING);
-        c->deadline_ms = now + COMMIT_ANSWER_MS;
-        c->commit_after_ms = now;
-}
-
-static void commit_partitions(struct consume *c)
-{
-        int64_t now = loop_now_ms(c->loop);
-
-        if (now >= c->deadline_ms || (!c->committing && !anything_to_commit(c)))
-                leave_partitions(c, "rebalance");
-        else if (!c->committing && now >= c->commit_after_ms)
-                commit(c);
-}
-
-static void step_rebalance(struct consume *c)
-{
-        if (c->rebalance == REB_STARTING)
-                start_partitions(c);
-        if (c->rebalance == REB_DRAINING)
-                drain_partitions(c);
-        if (c->rebalance == REB_COMMITTING)
-                commit_partitions(c);
-}
-
-static void begin_revoke(struct consume *c, const rd_kafka_topic_partition_list_t *list)
-{
-        if (c->moving)                  /* an assignment that was still being prepared */
-                rd_kafka_topic_partition_list_destroy(c->moving);
-        c->moving = rd_kafka_topic_partition_list_copy(list);
-        for (int i = 0; i < list->cnt; i++) {
-                struct partition *p = find(c, &list->elems[i]);
-                if (p && p->state == PART_ACTIVE)
-                        partition_enter(p, PART_DRAINING, "revoke");
-        }
-        if (rd_kafka_assignment_lost(c->rk)) {
-                leave_partitions(c, "assignment lost");
-                return;
-        }
-        c->hooks.flush(c->hooks.arg);
-        c->deadline_ms = loop_now_ms(c->loop) + c->config->revoke_timeout_ms;
-        rebalance_enter(c, REB_DRAINING);
-}
-
-static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *opaque)
-{
-        struct consume *c = opaque;
-
-        (void)rk;
-        stat_inc(&c->stats->rebalances);
-        if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-                CHECK(!c->moving);
-                c->assigned = true;
-                c->moving = rd_kafka_topic_partition_list_copy(list);
-                c->ask_again_ms = 0;
-                rebalance_enter(c, REB_STARTING);
-        } else if (err == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
-                begin_revoke(c, list);
-        } else {
-                log_warn("consume", "rebalance failed: %s", rd_kafka_err2str(err));
-                rd_kafka_assign(c->rk, NULL);
-        }
-}
-
-/* --- commit ---------------------------------------------------------------------------------- */
-
-/* Commits of one process go one after the other, so that they never go back. */
-static void commit(struct consume *c)
-{
-        if (c->config->dry_run)
-                return;
-        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
-        struct partition *p;
-
-        for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;) {
-                int64_t offset = partition_committable(p);
-                if (offset >= 0)
-                        rd_kafka_topic_partition_list_add(list, p->topic, p->id)->offset = offset;
-        }
-        if (list->cnt > 0 && rd_kafka_commit(c->rk, list, 1) == RD_KAFKA_RESP_ERR_NO_ERROR)
-                c->committing = true;
-        rd_kafka_topic_partition_list_destroy(list);
-        c->commit_after_ms = loop_now_ms(c->loop) + c->config->commit_interval_ms;
-}
-
-static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *opaque)
-{
-        struct consume *c = opaque;
-
-        (void)rk;
-        c->committing = false;
-        for (int i = 0; list && i < list->cnt; i++) {
-                const rd_kafka_topic_partition_t *tp = &list->elems[i];
-                struct partition *p = find(c, tp);
-                if (err == RD_KAFKA_RESP_ERR_NO_ERROR && tp->err == RD_KAFKA_RESP_ERR_NO_ERROR && p &&
-                    tp->offset > p->stored)
-                        p->stored = tp->offset;
-        }
-        if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-                stat_inc(&c->stats->commits);
-                return;
-        }
-        stat_inc(&c->stats->commit_errors);
-        log_warn("consume", "offsets not committed, tried again: %s", rd_kafka_err2str(err));
-}
-
-/* Not during a rebalance: librdkafka 2.0 may lose the assignment over it. */
-static void commit_when_due(struct consume *c)
-{
-        if (!c->committing && c->rebalance == REB_NONE && loop_now_ms(c->loop) >= c->commit_after_ms)
-                commit(c);
-}
-
 void consume_settle(struct consume *c, struct partition *p, uint64_t seq)
 {
         if (!partition_settle(p, seq)) {
                 stat_inc(&c->stats->late_answers);
                 if (p->held == 0)
-                        forget_gone(c, p);
+                        group_forget(c, p);
         }
 }
 
@@ -413,15 +82,15 @@ static void seek_to(struct consume *c, struct partition *p, int64_t offset)
 /* A fetcher that has stopped over its offset takes no seek: the partition is assigned once more. */
 static void assign_again(struct consume *c, const struct partition *p)
 {
-        rd_kafka_topic_partition_list_t *list = cooperative(c) ? rd_kafka_topic_partition_list_new(1) : list_ours(c);
+        rd_kafka_topic_partition_list_t *list = group_cooperative(c) ? rd_kafka_topic_partition_list_new(1) : list_ours(c);
 
-        if (cooperative(c)) {
+        if (group_cooperative(c)) {
                 rd_kafka_topic_partition_list_add(list, p->topic, p->id)->offset = p->next;
-                report_assign_error(c, rd_kafka_incremental_unassign(c->rk, list));
-                report_assign_error(c, rd_kafka_incremental_assign(c->rk, list));
+                group_report(c, rd_kafka_incremental_unassign(c->rk, list));
+                group_report(c, rd_kafka_incremental_assign(c->rk, list));
         } else {
                 for (int i = 0; i < list->cnt; i++) {
-                        int64_t next = find(c, &list->elems[i])->next;
+                        int64_t next = group_find(c, &list->elems[i])->next;
                         list->elems[i].offset = next > 0 ? next : RD_KAFKA_OFFSET_BEGINNING;
                 }
                 rd_kafka_assign(c->rk, list);
@@ -437,7 +106,7 @@ static bool leap(struct consume *c, struct partition *p)
         int64_t low = 0, high = 0;
 
         if (rd_kafka_query_watermark_offsets(c->rk, p->topic, p->id, &low, &high, ASK_TIMEOUT_MS) != 0) {
-                set_trouble(c, "offset %lld of topic %s partition %d no longer exists, and the broker does not say which do",
+                group_trouble(c, "offset %lld of topic %s partition %d no longer exists, and the broker does not say which do",
                             (long long)p->next, p->topic, p->id);
                 return false;
         }
@@ -490,7 +159,7 @@ static void on_error(struct consume *c, const rd_kafka_message_t *m)
                 return;
         default:
                 stat_inc(&c->stats->consumer_errors);
-                set_trouble(c, "kafka: %s", rd_kafka_message_errstr(m));
+                group_trouble(c, "kafka: %s", rd_kafka_message_errstr(m));
                 log_warn("consume", "%s", c->trouble);
         }
 }
@@ -535,9 +204,9 @@ static void keepalive(struct timer *t)
 
 void consume_turn(struct consume *c)
 {
-        step_rebalance(c);
+        group_step(c);
         leap_where_needed(c);
-        commit_when_due(c);
+        group_commit_when_due(c);
 }
 
 /* --- pause ----------------------------------------------------------------------------------- */
@@ -659,8 +328,8 @@ static int set_properties(struct consume *c, rd_kafka_conf_t *conf, struct err *
                         return r;
         }
         rd_kafka_conf_set_opaque(conf, c);
-        rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
-        rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
+        rd_kafka_conf_set_rebalance_cb(conf, group_on_rebalance);
+        rd_kafka_conf_set_offset_commit_cb(conf, group_on_commit);
         rd_kafka_conf_set_error_cb(conf, on_kafka_error);
         kafka_conf_log(conf);
         return 0;
@@ -730,7 +399,7 @@ static int take_all(struct consume *c, struct err *e)
                 return err_set(e, EHOSTUNREACH, "kafka %s has no topic %s", c->config->kafka.brokers, topics->v[0]);
         }
         c->moving = list;
-        rebalance_enter(c, REB_STARTING);
+        group_enter(c, REB_STARTING);
         return 0;
 }
 
@@ -793,9 +462,9 @@ static void await_commit(struct consume *c, int64_t deadline_ns)
 static void answer_rebalance(struct consume *c)
 {
         if (c->rebalance == REB_DRAINING || c->rebalance == REB_COMMITTING)
-                leave_partitions(c, "stop");
+                group_leave_partitions(c, "stop");
         else if (c->rebalance == REB_STARTING)
-                finish_rebalance(c);
+                group_finish(c);
 }
 
 /* Leaving the group at once hands its partitions on at once, instead of after session_timeout. */
@@ -822,7 +491,7 @@ void consume_close(struct consume *c, int64_t timeout_ms)
         answer_rebalance(c);
         await_commit(c, deadline_ns);
         if (!c->committing)
-                commit(c);
+                group_commit(c);
         await_commit(c, deadline_ns);
         leave_group(c, deadline_ns);
 }
@@ -868,7 +537,7 @@ void consume_free(struct consume *c)
         timer_disarm(c->loop, &c->keepalive);
         loop_del(c->loop, &c->io);
         for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL; i = 0)
-                part_with(c, p, "stop");
+                group_part_with(c, p, "stop");
         for (size_t i = 0; i < c->ngone; i++) {
                 c->gone[i]->held = 0;   /* the sink is closed: nobody answers any more */
                 partition_free(c->gone[i]);

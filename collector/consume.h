@@ -55,7 +55,7 @@ void consume_stop_taking(struct consume *c);
 void consume_take_on(struct consume *c, bool paused);   /* the stop is called off; paused: by the owner, it resumes */
 void consume_close(struct consume *c, int64_t timeout_ms);
 
-bool consume_joined(const struct consume *c);             /* the coordinator has given us a member id */
+bool consume_joined(const struct consume *c);   /* the coordinator has given us a member id */
 bool consume_at_end(const struct consume *c);   /* --once: the end of every partition was seen */
 const char *consume_trouble(const struct consume *c);   /* one sentence, or NULL */
 int64_t consume_lag(const struct consume *c, const struct partition *p);        /* records to the end as last heard of; -1: unknown */
