@@ -394,7 +394,7 @@ static void put_structured(struct buf *b, const struct syslog_part *sd)
 
 void syslog_put_members(struct buf *b, const struct syslog *s)
 {
-        buf_printf(b, ",\"level\":\"%s\",\"syslog\":{\"priority\":%u,\"facility\":{\"code\":%u,\"name\":\"%s\"},"
+        buf_printf(b, "\"level\":\"%s\",\"syslog\":{\"priority\":%u,\"facility\":{\"code\":%u,\"name\":\"%s\"},"
                       "\"severity\":{\"code\":%u,\"name\":\"%s\"}",
                    severities[s->severity].level, s->facility * 8 + s->severity, s->facility,
                    facility_names[s->facility], s->severity, severities[s->severity].name);

@@ -38,7 +38,7 @@ struct syslog {
  * False: not syslog. */
 bool syslog_parse(const char *p, size_t n, int64_t received_ns, int zone_minutes, struct syslog *ret);
 
-/* Appends members of ECS's "log": ,"level":"error","syslog":{...}  Valid JSON whatever the bytes are. */
+/* Appends members of ECS's "log": "level":"error","syslog":{...}  Valid JSON whatever the bytes are. */
 void syslog_put_members(struct buf *b, const struct syslog *s);
 
 #endif

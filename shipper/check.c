@@ -80,13 +80,33 @@ static void check_pattern(const char *pattern, struct report *r)
         free(subject);
 }
 
+/* The socket itself is not tried: a running shipper may have it. */
+static void check_ring(const struct input_config *in, struct report *r)
+{
+        char *subject = xasprintf("input %s", in->listen);
+        long long bytes = 0;
+        struct stat st;
+        glob_t found;
+
+        if (glob(in->paths.v[0], GLOB_NOSORT, NULL, &found) == 0) {
+                for (size_t i = 0; i < found.gl_pathc; i++)
+                        bytes += stat(found.gl_pathv[i], &st) == 0 ? st.st_size : 0;
+                globfree(&found);
+        }
+        report_ok(r, subject, "its ring holds %lld of %lld bytes", bytes, (long long)in->ring_size);
+        free(subject);
+}
+
 static void check_inputs(const struct shipper_config *c, struct report *r)
 {
         const struct input_config *in = c->inputs.v;
 
-        for (size_t i = 0; i < c->inputs.n; i++)
-                for (size_t p = 0; p < in[i].paths.n; p++)
+        for (size_t i = 0; i < c->inputs.n; i++) {
+                if (in[i].listen)
+                        check_ring(&in[i], r);
+                for (size_t p = 0; !in[i].listen && p < in[i].paths.n; p++)
                         check_pattern(in[i].paths.v[p], r);
+        }
 }
 
 /* --- the state directory ------------------------------------------------------------------------ */

@@ -8,17 +8,68 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "shipper/endpoint.h"
+#include "shipper/sources.h"
 
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
 
+static const char *const parses[] = { "none", "syslog", NULL };
+static const char *const framings[] = { "auto", "lines", "octets", NULL };
+
 static const struct opt input_rows[] = {
-        { "paths", OPT_LIST, offsetof(struct input_config, paths), .required = true,
-          .help = "files to tail: names or glob patterns" },
+        { "paths", OPT_LIST, offsetof(struct input_config, paths),
+          .help = "files to tail: names or glob patterns; this or listen" },
+        { "listen", OPT_STRING, offsetof(struct input_config, listen),
+          .help = "where lines come in instead: tcp://HOST:PORT, udp://HOST:PORT, unix://PATH, unixgram://PATH or "
+                  "stdin://" },
+        { "parse", OPT_CHOICE, offsetof(struct input_config, parse), .def = "none", .choices = parses,
+          .help = "what is in a line of listen; syslog: RFC 5424 and RFC 3164, and a line that is neither stays as it is" },
+        { "framing", OPT_CHOICE, offsetof(struct input_config, framing), .def = "auto", .choices = framings,
+          .help = "of tcp and unix (RFC 6587); auto: octets where a count and '<' begin a message, else lines" },
+        { "ring_size", OPT_SIZE, offsetof(struct input_config, ring_size), .def = "64 MiB", .min = 1 << 20,
+          .max = 1ll << 40, .help = "disk space for what listen took and Kafka has not; when it is full, streams wait "
+                                    "and datagrams are dropped" },
+        { "max_connections", OPT_INT, offsetof(struct input_config, max_connections), .def = "256", .min = 1,
+          .max = 100000, .help = "of tcp and unix; one more is closed and counted" },
+        { "idle_timeout", OPT_DURATION, offsetof(struct input_config, idle_timeout_ms), .def = "0 s", .min = 0,
+          .max = 7 * 24 * 3600 * 1000, .help = "closes a connection that is quiet so long; 0 s: never, because its sender "
+                                               "may lose a line by it (peers that are gone are found without it)" },
+        { "socket_mode", OPT_STRING, offsetof(struct input_config, socket_mode), .def = "0660",
+          .help = "of the file of unix and unixgram, octal" },
         { "service", OPT_STRING, offsetof(struct input_config, service),
           .help = "service.name of their lines; absent: the field is left out" },
 };
-static const struct opt_table input_opts = { input_rows, ARRAY_LEN(input_rows), sizeof(struct input_config), NULL };
+
+static void check_listen(const struct input_config *in, struct opt_errors *errors)
+{
+        struct endpoint ep;
+        struct err e = { 0 };
+        char *end;
+
+        if (endpoint_parse(in->listen, &ep, &e) < 0)
+                opt_complain(errors, "listen: %s", e.msg);
+        unsigned long mode = strtoul(in->socket_mode, &end, 8);
+        if (!*in->socket_mode || *end || mode > 0777)
+                opt_complain(errors, "socket_mode: \"%s\": not an octal mode, as in \"0660\"", in->socket_mode);
+}
+
+static void check_input(const void *conf, struct opt_errors *errors)
+{
+        const struct input_config *in = conf;
+
+        if (in->listen && in->paths.n > 0)
+                opt_complain(errors, "paths and listen: an input has one of them, not both");
+        else if (in->listen)
+                check_listen(in, errors);
+        else if (in->paths.n == 0)
+                opt_complain(errors, "paths: must be set, or listen");
+        else if (in->parse != PARSE_NONE)
+                opt_complain(errors, "parse: so far only for inputs with listen");
+}
+
+static const struct opt_table input_opts = { input_rows, ARRAY_LEN(input_rows), sizeof(struct input_config),
+                                             check_input };
 
 static const struct opt rows[] = {
         { "inputs", OPT_TABLES, offsetof(struct shipper_config, inputs), .table = &input_opts,
@@ -57,6 +108,9 @@ static const struct opt rows[] = {
         { "dry_run", OPT_INT, offsetof(struct shipper_config, dry_run), .def = "0", .min = 0, .max = 1000000, .flag = "dry-run",
           .flag_arg = "N", .flag_bare = "10",
           .help = "print the first N records as they would be sent, and send nothing; 0: off" },
+        { "stdin", OPT_BOOL, offsetof(struct shipper_config, from_stdin), .def = "false", .flag = "stdin",
+          .help = "ship the lines of stdin too, by way of a ring in the state directory; exit when it ends and all is "
+                  "acknowledged" },
 };
 
 struct output_config shipper_output(const struct shipper_config *c)
@@ -86,6 +140,20 @@ static void add_input(struct shipper_config *c, const char *const *paths, size_t
                 in->service = xstrdup(c->service);
 }
 
+/* With the defaults of the table. */
+static void add_stdin(struct shipper_config *c)
+{
+        static const char *const set = "listen=\"stdin://\"";
+        const struct opt_source source = { .sets = &set, .nsets = 1 };
+        struct opt_errors errors = { 0 };
+
+        c->inputs.v = xrealloc(c->inputs.v, (c->inputs.n + 1) * sizeof(struct input_config));
+        struct input_config *in = (struct input_config *)c->inputs.v + c->inputs.n++;
+        CHECK(opt_load(&input_opts, &source, in, &errors) == 0);
+        if (c->service)
+                in->service = xstrdup(c->service);
+}
+
 static int make_absolute(char **path, struct err *e)
 {
         char cwd[PATH_MAX];
@@ -100,21 +168,50 @@ static int make_absolute(char **path, struct err *e)
         return 0;
 }
 
+static void tail_its_ring(const char *state, struct input_config *in)
+{
+        in->paths = (struct strlist){ xcalloc(1, sizeof(char *)), 1 };
+        in->paths.v[0] = sources_pattern(state, in->listen);
+}
+
+/* Two inputs with one ring would read each other's lines. */
+static int check_rings(const struct shipper_config *c, struct err *e)
+{
+        const struct input_config *in = c->inputs.v;
+
+        for (size_t i = 0; i < c->inputs.n; i++)
+                for (size_t k = 0; in[i].listen && k < i; k++)
+                        if (in[k].listen && strcmp(in[i].paths.v[0], in[k].paths.v[0]) == 0)
+                                return err_set(e, EINVAL, "inputs.%zu.listen: \"%s\": is taken by inputs.%zu", i,
+                                               in[i].listen, k);
+        return 0;
+}
+
 int shipper_config_finish(struct shipper_config *c, const char *const *paths, size_t n, struct err *e)
 {
         if (n > 0)
                 add_input(c, paths, n);
+        if (c->from_stdin && c->dry_run)
+                return err_set(e, EINVAL, "--stdin and --dry-run: stdin cannot be given back; see its events with "
+                                          "--stdin --output stdout and a --state of their own");
+        if (c->from_stdin)
+                add_stdin(c);
         if (c->inputs.n == 0)
-                return err_set(e, EINVAL, "nothing to tail: name files on the command line or inputs in the "
-                                          "configuration (-c FILE)");
+                return err_set(e, EINVAL, "nothing to tail: name files on the command line, say --stdin, or name inputs "
+                                          "in the configuration (-c FILE)");
         struct input_config *in = c->inputs.v;
         for (size_t i = 0; i < c->inputs.n; i++) {
+                if (in[i].listen)
+                        tail_its_ring(c->state, &in[i]);
                 for (size_t p = 0; p < in[i].paths.n; p++) {
                         int r = make_absolute(&in[i].paths.v[p], e);
                         if (r < 0)
                                 return r;
                 }
         }
+        int r = check_rings(c, e);
+        if (r < 0)
+                return r;
         if (!c->host) {
                 char name[HOST_NAME_MAX + 1] = "";
                 gethostname(name, sizeof(name) - 1);

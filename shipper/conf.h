@@ -7,8 +7,17 @@
 #include "config/opt.h"
 #include "sinks/output.h"
 
+enum input_parse { PARSE_NONE, PARSE_SYSLOG };
+
 struct input_config {
-        struct strlist paths;           /* glob patterns */
+        struct strlist paths;           /* glob patterns; of an input with listen those of its ring */
+        char *listen;                   /* endpoint.h; NULL: files */
+        int64_t parse;                  /* enum input_parse */
+        int64_t framing;                /* enum splitter_mode */
+        int64_t ring_size;
+        int64_t max_connections;
+        int64_t idle_timeout_ms;        /* 0: never */
+        char *socket_mode;              /* octal */
         char *service;                  /* NULL: the field is absent */
 };
 
@@ -30,14 +39,15 @@ struct shipper_config {
         int64_t log_level, log_format;
         bool once;
         int64_t dry_run;                /* records to show; 0: not a dry run */
+        bool from_stdin;                /* one more input: stdin */
 };
 
 extern const struct opt_table shipper_opts;
 
 struct output_config shipper_output(const struct shipper_config *c);    /* borrowed from c */
 
-/* What the table cannot say: files named on the command line become one more input, patterns become
- * absolute, the host name is asked for.  -EINVAL: nothing to tail. */
+/* What the table cannot say: files named on the command line become one more input, so does stdin, patterns become
+ * absolute, an input with listen tails its ring, the host name is asked for.  -EINVAL: nothing to tail. */
 int shipper_config_finish(struct shipper_config *c, const char *const *paths, size_t n, struct err *e) MUST_CHECK;
 
 #endif

@@ -51,7 +51,8 @@ static const struct program program = {
         .usage = "  sluice-shipper [run] [-c FILE] [--set PATH=VALUE]... [FILE|GLOB ...]\n"
                  "  sluice-shipper check [-c FILE] ...      would it work? files, state, brokers, topic\n"
                  "  sluice-shipper files [-c FILE] ...      how far is each file acknowledged?\n"
-                 "  sluice-shipper --brokers kafka:9092 --topic logs '/var/log/app/*.log'\n",
+                 "  sluice-shipper --brokers kafka:9092 --topic logs '/var/log/app/*.log'\n"
+                 "  service | sluice-shipper --brokers kafka:9092 --topic logs --stdin\n",
         .verbs = verbs,
         .default_config = "/etc/sluice/shipper.cfg",
         .opts = &shipper_opts,
@@ -78,6 +79,7 @@ static void begin_stop(struct shipper *s, const char *why)
         }
         ready_block(&s->ready, "stopping");
         notify_stopping();
+        sources_finish(s->sources);
         drain(s, STOP_EXIT, why);
 }
 
@@ -89,8 +91,10 @@ static void turn(void *arg)
                 tail_read(s->tail);
         else
                 ship_flush(s->ship);    /* what waited for company while the output was behind */
-        bool finished = ship_idle(s->ship) && (s->stopping || (s->config.once && tail_at_end(s->tail)));
+        bool finished = ship_idle(s->ship) && (s->stopping || (sources_ended(s->sources) && tail_at_end(s->tail)));
         tail_save(s->tail, finished);
+        if (!finished && !s->stopping)
+                sources_collect(s->sources);    /* the tail takes a turn to forget what was deleted */
         if (finished)
                 loop_stop(s->loop);
 }
@@ -253,7 +257,7 @@ static struct sink *open_show(struct shipper *s, enum output output, const struc
         return sink_show_new(s->loop, &show, owner, limits);
 }
 
-/* The parts that follow the configuration; loop and HTTP outlive them. */
+/* The parts that follow the configuration; loop, HTTP and listening sockets outlive them. */
 static int open_output(struct shipper *s, struct err *e)
 {
         enum output output = (enum output)s->config.output;
@@ -289,12 +293,17 @@ static int build(struct shipper *s, struct err *e)
         r = open_output(s, e);
         if (r < 0)
                 return r;
+        if (!s->config.dry_run)         /* which reads what the rings hold, and takes nothing */
+                r = sources_configure(s->sources, &s->config, s->tail, e);
+        if (r < 0)
+                return r;
         s->watch = watch_new(s->loop, &s->config, s->tail, &s->stats);
         return 0;
 }
 
 static void demolish(struct shipper *s)
 {
+        sources_detach(s->sources);
         watch_free(s->watch);
         sink_free(s->sink);             /* hands back what was not acknowledged */
         ship_free(s->ship);
@@ -387,7 +396,7 @@ static int judge_once(const struct shipper *s)
 {
         if (!ship_idle(s->ship))
                 return EX_TEMPFAIL;
-        if (stat_get(&s->stats.files) > 0 && stat_get(&s->stats.file_errors) == 0)
+        if ((stat_get(&s->stats.files) > 0 || sources_any(s->sources)) && stat_get(&s->stats.file_errors) == 0)
                 return EX_OK;
         log_error("shipper", "%s", stat_get(&s->stats.files) == 0 ? "no file matches: nothing was shipped"
                                                                    : "not every file could be read");
@@ -446,6 +455,7 @@ static int main_run(struct shipper *s, struct err *e)
         s->loop = loop_new(&clock_system, e);
         if (!s->loop)
                 return -e->code;
+        s->sources = sources_new(s->loop, &s->stats);
         int r = build(s, e);
         if (r == 0 && !s->config.dry_run)
                 r = open_http(s, &s->config, &s->http, e);
@@ -456,6 +466,7 @@ static int main_run(struct shipper *s, struct err *e)
                         (long long)sink_show_count(s->sink));
         http_free(s->http);
         demolish(s);
+        sources_free(s->sources);
         loop_free(s->loop);
         return r;
 }

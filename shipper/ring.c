@@ -184,6 +184,8 @@ void ring_free(struct ring *r)
 {
         if (!r)
                 return;
+        if (r->pending.len > 0)
+                log_error("ring", "lost: the disk did not take it: path=%s bytes=%zu", r->dir, r->pending.len);
         if (r->fd >= 0)
                 close(r->fd);
         buf_fini(&r->pending);

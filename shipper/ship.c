@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "shipper/origin.h"
 
 enum {
         BATCH_BYTES = 256 * 1024, /* of events: a batch is handed on when it holds so much */
@@ -25,6 +26,7 @@ struct ship {
         struct slice dest;
         int64_t read_ns;   /* wall time of this turn: its lines were read just now */
         bool new_turn;     /* read_ns is of the turn before */
+        struct origin origin;
         size_t last_bytes; /* of the last batch: a hint for the next */
 };
 
@@ -55,6 +57,7 @@ void ship_free(struct ship *s)
         for (size_t i = 0; s->open && i < s->open->n; i++)
                 give_back(s, &s->open->recs[i]);
         batch_free(s->open);
+        origin_fini(&s->origin);
         free(s);
 }
 
@@ -145,6 +148,8 @@ void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line
                 .len = line->len > limit ? limit : line->len,
                 .flags = line->len > limit ? EVENT_TRUNCATED : 0,
         };
+        if (f->input->listen)
+                origin_apply(&s->origin, f->input, &event);
         size_t repaired = event_write(&s->open->data, &f->stream, &event);
 
         struct record *r = batch_add(s->open);
@@ -162,7 +167,7 @@ void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line
         stat_add(&s->stats->utf8_repaired, (int64_t)repaired);
         if (event.flags & EVENT_TRUNCATED) {
                 stat_inc(&s->stats->lines_truncated);
-                stat_add(&s->stats->bytes_cut, (int64_t)(line->len - limit));
+                stat_add(&s->stats->bytes_cut, line->len > limit ? (int64_t)(line->len - limit) : 0);
         }
         if (s->open->data.len >= BATCH_BYTES && sink_has_room(s->sink))
                 submit(s);

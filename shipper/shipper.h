@@ -5,6 +5,7 @@
 
 #include "config/reload.h"
 #include "shipper/ship.h"
+#include "shipper/sources.h"
 #include "shipper/tail.h"
 #include "shipper/watch.h"
 #include "status/http.h"
@@ -23,7 +24,9 @@ struct shipper {
         struct tail *tail;
         struct watch *watch;
         struct http *http;
+        struct sources *sources;
 
+        char trouble[1024];             /* shipper_trouble's sentence */
         int lock_fd;
         int64_t started_ms;             /* loop time */
         int64_t settled_seen;           /* acked + dropped when last looked at */

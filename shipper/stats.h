@@ -15,6 +15,10 @@
         "Lines given up, by reason; rejected: the output will never take them; read_again: not "   \
         "acknowledged before a reload, counted as read once more after it."
 
+#define DATAGRAMS_DROPPED                                                                         \
+        "Datagrams lost, by reason; ring_full: there was no room on disk; kernel: they came faster "  \
+        "than they were read."
+
 #define SHIPPER_STATS(X)                                                                                      \
         X(COUNTER, lines_read, "lines_read_total", NULL, "Lines framed from files.")                          \
         X(COUNTER, lines_acked, "lines_acked_total", NULL, "Lines the output acknowledged.")                  \
@@ -37,6 +41,21 @@
         X(COUNTER, scans, "scans_total", NULL, "Runs over all patterns.")                                     \
         X(COUNTER, watch_overflows, "watch_overflows_total", NULL,                                            \
           "Times the kernel's event queue overflowed; a scan makes up for it.")                               \
+        X(GAUGE, connections, "connections", NULL, "Connections of inputs that listen.")                     \
+        X(COUNTER, connections_accepted, "connections_accepted_total", NULL, "Connections taken.")            \
+        X(COUNTER, connections_refused, "connections_refused_total", NULL,                                    \
+          "Connections closed at once because max_connections was reached.")                                 \
+        X(COUNTER, connections_idle, "connections_idle_total", NULL, "Connections closed by idle_timeout.")   \
+        X(COUNTER, received_bytes, "received_bytes_total", NULL, "Bytes read from sockets and stdin.")        \
+        X(COUNTER, records_received, "records_received_total", NULL,                                          \
+          "Lines and datagrams from sockets and stdin that went into a ring.")                               \
+        X(COUNTER, datagrams_dropped_full, "datagrams_dropped_total", "reason=\"ring_full\"",                 \
+          DATAGRAMS_DROPPED)                                                                                 \
+        X(COUNTER, datagrams_dropped_kernel, "datagrams_dropped_total", "reason=\"kernel\"",                  \
+          DATAGRAMS_DROPPED)                                                                                 \
+        X(GAUGE, ring_bytes, "ring_bytes", NULL, "Bytes in the rings of sockets and stdin.")                  \
+        X(GAUGE, ring_limit_bytes, "ring_limit_bytes", NULL, "Bound of ring_bytes.")                          \
+        X(COUNTER, ring_full, "ring_full_total", NULL, "Times a ring was full or its disk took nothing.")     \
         X(GAUGE, held_bytes, "held_bytes", NULL, "Bytes of lines held in batches.")                           \
         X(GAUGE, budget_bytes, "budget_bytes", NULL, "Bound of held_bytes; reading stops there.")             \
         X(COUNTER, reading_stopped, "reading_stopped_total", NULL, "Times the budget was full.")              \

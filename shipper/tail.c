@@ -547,6 +547,12 @@ bool tail_at_end(const struct tail *t)
         return !t->ready.first;
 }
 
+bool tail_is_acked(const struct tail *t, const char *path, int64_t size)
+{
+        const struct file *f = file_at(t, path);
+        return f && !f->unsaved && ackwin_inflight(&f->window) == 0 && ackwin_committed(&f->window) >= size;
+}
+
 void tail_each(const struct tail *t, void (*fn)(void *arg, const struct file *f), void *arg)
 {
         struct file *f;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* view: what the running shipper shows over HTTP.  Runs on the loop, reads the parts as they are. */
+#include <stdio.h>
+
 #include "base/json.h"
 #include "shipper/shipper.h"
 #include "status/metrics.h"
@@ -12,8 +14,14 @@ static const struct stat_row rows[] = {
 
 const char *shipper_trouble(struct shipper *s)
 {
-        const char *why = sink_trouble(s->sink);
-        return why ? why : tail_trouble(s->tail);
+        const char *why = sink_trouble(s->sink), *full = sources_trouble(s->sources);
+
+        if (!why)
+                why = tail_trouble(s->tail);
+        if (!why || !full)
+                return why ? why : full;
+        snprintf(s->trouble, sizeof(s->trouble), "%s; %s", why, full);
+        return s->trouble;
 }
 
 int64_t shipper_dropped(const struct shipper *s)
@@ -75,6 +83,19 @@ static void show_file(void *arg, const struct file *f)
         json_close(w, '}');
 }
 
+static void show_source(void *arg, const struct listener_view *v)
+{
+        struct json_out *w = arg;
+
+        json_open(w, NULL, '{');
+        json_str(w, "listen", v->name);
+        json_int(w, "connections", (int64_t)v->connections);
+        json_int(w, "ring_bytes", v->ring_bytes);
+        json_int(w, "ring_size", v->ring_size);
+        json_bool(w, "full", v->full);
+        json_close(w, '}');
+}
+
 static void show_ledger(struct json_out *w, struct shipper *s)
 {
         json_open(w, "ledger", '{');
@@ -104,6 +125,9 @@ static unsigned get_status(void *arg, struct buf *body)
         json_int(&w, "lag_bytes", tail_lag_bytes(s->tail));
         json_str(&w, "loop_worst", lag.worst_name);
         json_int(&w, "loop_worst_us", lag.worst_us);
+        json_open(&w, "sources", '[');
+        sources_each(s->sources, show_source, &w);
+        json_close(&w, ']');
         json_open(&w, "files", '[');
         tail_each(s->tail, show_file, &w);
         json_close(&w, ']');

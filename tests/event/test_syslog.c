@@ -135,7 +135,7 @@ static void members_are_those_of_ecs(void **state)
         assert_true(syslog_parse(in, strlen(in), 0, 0, &s));
         syslog_put_members(&b, &s);
         assert_string_equal(buf_cstr(&b),
-                            ",\"level\":\"error\",\"syslog\":{\"priority\":27,\"facility\":{\"code\":3,\"name\":\"daemon\"},"
+                            "\"level\":\"error\",\"syslog\":{\"priority\":27,\"facility\":{\"code\":3,\"name\":\"daemon\"},"
                             "\"severity\":{\"code\":3,\"name\":\"error\"},\"version\":\"1\",\"hostname\":\"we\\\"b\","
                             "\"appname\":\"shop\",\"procid\":\"7\",\"msgid\":\"m\",\"structured_data\":"
                             "{\"a@1\":{\"x\":\"\\\"q]\\\\ \\\\n\",\"y\":\"\"},\"b\":{}}}");
@@ -143,7 +143,7 @@ static void members_are_those_of_ecs(void **state)
         assert_true(syslog_parse("<191>x", 6, 0, 0, &s));
         syslog_put_members(&b, &s);
         assert_string_equal(buf_cstr(&b),
-                            ",\"level\":\"debug\",\"syslog\":{\"priority\":191,\"facility\":{\"code\":23,\"name\":\"local7\"},"
+                            "\"level\":\"debug\",\"syslog\":{\"priority\":191,\"facility\":{\"code\":23,\"name\":\"local7\"},"
                             "\"severity\":{\"code\":7,\"name\":\"debug\"}}");
         buf_fini(&b);
 }
@@ -168,7 +168,7 @@ static void any_damage_leaves_valid_json(void **state)
                         if (!prefix)
                                 text[k % n] = spoilers[k / n - 1];
                         if (syslog_parse(text, len, ns_of(RECEIVED), 0, &s)) {
-                                buf_puts(&b, "{\"log\":{\"offset\":0");
+                                buf_puts(&b, "{\"log\":{\"offset\":0,");
                                 syslog_put_members(&b, &s);
                                 buf_puts(&b, "}}");
                                 assert_int_equal(scan_json(b.data, b.len, NULL, 0, NULL, &info), SCAN_IS_OBJECT);

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_inside(&s.procid, text, size);
         check_inside(&s.msgid, text, size);
         check_inside(&s.structured, text, size);
-        buf_puts(&b, "{\"a\":0");
+        buf_puts(&b, "{\"a\":0,");
         syslog_put_members(&b, &s);
         buf_putc(&b, '}');
         CHECK(scan_json(b.data, b.len, NULL, 0, NULL, &info) == SCAN_IS_OBJECT && !info.invalid_utf8);
