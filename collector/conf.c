@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector/conf.h"
 
+#include "sinks/kafka_conf.h"
+
 static const char *const assignments[] = { "cooperative-sticky", "range", NULL };
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
@@ -21,8 +23,22 @@ static const struct opt consumer_rows[] = {
           .help = "properties passed through, as \"name=value\"; those that break a promise are refused" },
 };
 #undef FIELD
+
+static void check_consumer(const void *conf, struct opt_errors *errors)
+{
+        const struct consumer_config *c = conf;
+        const char *fault = kafka_brokers_fault(c->brokers);
+        struct err e;
+
+        if (fault)
+                opt_complain(errors, "brokers: %s", fault);
+        for (size_t i = 0; i < c->librdkafka.n; i++)
+                if (kafka_conf_check(c->librdkafka.v[i], &e) < 0)
+                        opt_complain(errors, "%s", e.msg);
+}
+
 static const struct opt_table consumer_opts = { consumer_rows, ARRAY_LEN(consumer_rows),
-                                                sizeof(struct consumer_config), NULL };
+                                                sizeof(struct consumer_config), check_consumer };
 
 static const struct opt dlq_rows[] = {
         { "topic", OPT_STRING, offsetof(struct dlq_config, topic), .def = "sluice-dead-letters",

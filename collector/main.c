@@ -230,7 +230,7 @@ static int build_sinks(struct collector *c, struct err *e)
         struct kafka_config dead = { .brokers = c->config.kafka.brokers,
                                      .topic = c->config.dlq.topic,
                                      .linger_ms = 5,
-                                     .compression = "lz4",
+                                     .compression = KAFKA_LZ4,
                                      .librdkafka = c->config.kafka.librdkafka };
         struct sink_owner owner = deliver_index_owner(c->deliver), dead_owner = deliver_dead_owner(c->deliver);
 

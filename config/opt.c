@@ -330,6 +330,23 @@ static void complain_unknowns(struct fill *f, const struct opt_table *table, con
         }
 }
 
+/* Its sentences begin with a name of the table; they get the place and the path that the table cannot know. */
+static void check_table(struct fill *f, const struct opt_table *table, const struct node *group, const void *conf)
+{
+        struct opt_errors own = { 0 };
+        char *rest;
+
+        table->check(conf, &own);
+        char *text = xstrdup(buf_cstr(&own.text));
+        for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+                const char *where = stands_in_file(f, group) ? group->where : NULL;
+                opt_complain(f->errors, "%s%s%.*s%s", where ? where : "", where ? ": " : "", (int)f->path.len,
+                             f->path.len ? f->path.data : "", line);
+        }
+        free(text);
+        buf_fini(&own.text);
+}
+
 /* Everything that is wrong in one table and below. Its own check comes last and only to a table without
  * fault, so that it can rely on what the rows promise. */
 static void fill_table(struct fill *f, const struct opt_table *table, const struct node *group, void *conf)
@@ -348,7 +365,7 @@ static void fill_table(struct fill *f, const struct opt_table *table, const stru
                 node_free(def);
         }
         if (table->check && f->errors->count == before)
-                table->check(conf, f->errors);
+                check_table(f, table, group, conf);
 }
 
 static void free_row(const struct opt *row, void *at)

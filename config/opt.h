@@ -66,8 +66,8 @@ struct opt_table {
         const struct opt *rows;
         size_t nrows;
         size_t size;                                    /* of the struct: plain data, zero is its empty state */
-        /* Checks that need more than one row; appends its sentences by opt_complain. Called for a table whose
-         * rows are all right. May be NULL. */
+        /* Checks that need more than one row; appends its sentences by opt_complain, each beginning with a row's name:
+         * "retry_max: must not be less than retry_base".  Called for a table whose rows are all right.  May be NULL. */
         void (*check)(const void *conf, struct opt_errors *errors);
 };
 

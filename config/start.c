@@ -91,7 +91,11 @@ int program_load(const struct program *p, const struct opt_args *args, void *con
                                            .nsets = args->nsets,
                                            .flags = args->flags,
                                            .nflags = args->nflags };
-        return opt_load(p->opts, &source, conf, errors);
+        struct opt_table opts = *p->opts;
+
+        if (p->light_verb && strcmp(args->verb, p->light_verb) == 0)
+                opts.check = NULL;
+        return opt_load(&opts, &source, conf, errors);
 }
 
 int program_start(const struct program *p, int argc, char **argv, void *conf, struct opt_args *ret_args)

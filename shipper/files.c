@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -18,9 +21,17 @@ struct entry {
         const char *state;
 };
 
+/* What a person asked for: a name as the checkpoint has it, and whether some file fits. */
+struct wanted {
+        char *pattern; /* owned; absolute */
+        bool fits;
+};
+
 struct entries {
         struct entry *v; /* owned */
         size_t n;
+        struct wanted *wanted; /* owned; none: everything */
+        size_t nwanted;
 };
 
 /* --- one file --------------------------------------------------------------------------------- */
@@ -57,10 +68,41 @@ static struct entry ask_disk(const struct checkpoint_row *row)
         return e;
 }
 
+static char *absolute(const char *name)
+{
+        char cwd[PATH_MAX];
+
+        return name[0] == '/' || !getcwd(cwd, sizeof(cwd)) ? xstrdup(name) : xasprintf("%s/%s", cwd, name);
+}
+
+static void want(struct entries *all, const char *const *names, size_t n)
+{
+        all->wanted = xcalloc(n + 1, sizeof(*all->wanted));
+        all->nwanted = n;
+        for (size_t i = 0; i < n; i++)
+                all->wanted[i].pattern = absolute(names[i]);
+}
+
+/* Every name that fits is marked, not only the first.  A file may be called "a[1].log": the name itself counts, too. */
+static bool is_wanted(struct entries *all, const char *path)
+{
+        bool any = all->nwanted == 0;
+
+        for (size_t i = 0; i < all->nwanted; i++) {
+                struct wanted *w = &all->wanted[i];
+                if (strcmp(w->pattern, path) != 0 && fnmatch(w->pattern, path, FNM_PATHNAME) != 0)
+                        continue;
+                w->fits = any = true;
+        }
+        return any;
+}
+
 static void add(void *arg, const struct checkpoint_row *row)
 {
         struct entries *all = arg;
 
+        if (!is_wanted(all, row->path))
+                return;
         all->v = xrealloc(all->v, (all->n + 1) * sizeof(*all->v));
         all->v[all->n++] = ask_disk(row);
 }
@@ -124,10 +166,33 @@ static void print_entries(const struct entries *all, struct buf *out)
         buf_printf(out, "%zu file%s, %s behind\n", all->n, all->n == 1 ? "" : "s", total);
 }
 
-int files_list(const char *state, struct buf *out, struct err *e)
+static void print_unknown(const struct entries *all, struct buf *out)
+{
+        for (size_t i = 0; i < all->nwanted; i++) {
+                if (all->wanted[i].fits)
+                        continue;
+                char *shown = printable(all->wanted[i].pattern);
+                buf_printf(out, "%s: nothing of it is acknowledged yet\n", shown);
+                free(shown);
+        }
+}
+
+static void entries_fini(struct entries *all)
+{
+        for (size_t i = 0; i < all->n; i++)
+                free(all->v[i].path);
+        for (size_t i = 0; i < all->nwanted; i++)
+                free(all->wanted[i].pattern);
+        free(all->v);
+        free(all->wanted);
+}
+
+int files_list(const char *state, const char *const *names, size_t n, struct buf *out, struct err *e)
 {
         struct entries all = { 0 };
         unsigned bad = 0;
+
+        want(&all, names, n);
         int r = checkpoint_read(state, add, &all, &bad, e);
 
         if (r == -ENOENT)
@@ -135,15 +200,18 @@ int files_list(const char *state, struct buf *out, struct err *e)
                             "%s has no checkpoint: no shipper has stored a position there (--state DIR names "
                             "another)",
                             state);
+        if (r == 0 && all.n == 0 && n > 0)
+                r = err_set(e, ENOENT, "the checkpoint in %s holds none of these files; without names it is shown whole",
+                            state);
         if (r == 0 && all.n > 0)
                 qsort(all.v, all.n, sizeof(*all.v), by_path);
         if (r == 0)
                 print_entries(&all, out);
+        if (r == 0)
+                print_unknown(&all, out);
         if (r == 0 && bad > 0)
                 buf_printf(out, "%u damaged row%s; the next run reads their files from the beginning\n", bad,
                            bad == 1 ? "" : "s");
-        for (size_t i = 0; i < all.n; i++)
-                free(all.v[i].path);
-        free(all.v);
+        entries_fini(&all);
         return r;
 }

@@ -14,7 +14,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Appends the table, by path. -ENOENT: no shipper has stored anything in state; else as checkpoint_read. */
-int files_list(const char *state, struct buf *out, struct err *e) MUST_CHECK;
+/* Appends the table, by path.  names: only the files that one of these names or patterns fits, and a line for each of them
+ * that fits none; n 0: all.  -ENOENT: no shipper has stored anything in state, or no name fits; else as
+ * checkpoint_read. */
+int files_list(const char *state, const char *const *names, size_t n, struct buf *out, struct err *e) MUST_CHECK;
 
 #endif

@@ -50,10 +50,11 @@ static const struct program program = {
         .summary = "tails log files and ships every line to Kafka, at least once",
         .usage = "  sluice-shipper [run] [-c FILE] [--set PATH=VALUE]... [FILE|GLOB ...]\n"
                  "  sluice-shipper check [-c FILE] ...      would it work? files, state, brokers, topic\n"
-                 "  sluice-shipper files [-c FILE] ...      how far is each file acknowledged?\n"
+                 "  sluice-shipper files [-c FILE] [FILE|GLOB ...]   how far is each file acknowledged?\n"
                  "  sluice-shipper --brokers kafka:9092 --topic logs '/var/log/app/*.log'\n"
                  "  service | sluice-shipper --brokers kafka:9092 --topic logs --stdin\n",
         .verbs = verbs,
+        .light_verb = "files",
         .default_config = "/etc/sluice/shipper.cfg",
         .opts = &shipper_opts,
         .versions = versions_text,
@@ -483,11 +484,11 @@ static int main_check(const struct shipper_config *config, const char *file)
 }
 
 /* Asks no more of the configuration than where the state is. */
-static int main_files(const struct shipper_config *config)
+static int main_files(const struct shipper_config *config, const struct opt_args *args)
 {
         struct buf out = { 0 };
         struct err e = { 0 };
-        int r = files_list(config->state, &out, &e);
+        int r = files_list(config->state, args->args, args->nargs, &out, &e);
 
         if (r == 0)
                 fputs(buf_cstr(&out), stdout);
@@ -507,7 +508,7 @@ int main(int argc, char **argv)
         if (code != START_GO)
                 goto out;
         if (strcmp(args.verb, "files") == 0) {
-                code = main_files(&s.config);
+                code = main_files(&s.config, &args);
                 goto out;
         }
         s.args = &args;

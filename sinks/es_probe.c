@@ -13,73 +13,99 @@
 
 enum { ANSWER_MAX = 256 * 1024 };
 
+/* The oldest that are supported: data streams and `create` as this program uses them. */
+enum { OLDEST_ELASTICSEARCH = 7 * 100 + 17, OLDEST_OPENSEARCH = 2 * 100 };
+
 struct probe {
         const struct es_config *config; /* borrowed */
         struct report *report;          /* borrowed */
         struct loop *loop;              /* owned */
         struct http_client *http;       /* owned */
-        int64_t timeout_ms;
-        char *refused; /* owned: the first node that wants other credentials, or NULL */
+        int64_t deadline_ms;            /* loop time, of all questions together */
+        size_t open;                    /* questions without an answer */
+        bool refused, forbidden;        /* by a node: 401, 403 */
+        const char *by;                 /* borrowed: the first node of those */
 };
 
-struct answer {
-        struct loop *loop; /* borrowed */
+struct question {
+        struct probe *probe; /* borrowed */
+        struct http_request request;
+        char *url; /* owned */
         enum http_end end;
         unsigned status;
         long long ms;
         char error[256];
-        struct buf body;
+        struct buf body; /* of the answer */
 };
 
-/* --- one question -------------------------------------------------------------------------------- */
+/* --- questions ----------------------------------------------------------------------------------- */
 
 static bool on_data(struct http_request *r, const char *p, size_t n)
 {
-        struct answer *a = r->arg;
+        struct question *q = r->arg;
 
-        buf_put(&a->body, p, n);
-        return buf_ok(&a->body);
+        buf_put(&q->body, p, n);
+        return buf_ok(&q->body);
 }
 
 static void on_done(struct http_request *r, const struct http_result *result)
 {
-        struct answer *a = r->arg;
+        struct question *q = r->arg;
 
-        a->end = result->end;
-        a->status = result->status;
-        a->ms = (long long)(result->seconds * 1000);
-        snprintf(a->error, sizeof(a->error), "%s", result->error);
-        loop_stop(a->loop);
+        q->end = result->end;
+        q->status = result->status;
+        q->ms = (long long)(result->seconds * 1000);
+        snprintf(q->error, sizeof(q->error), "%s", result->error);
+        q->probe->open--;
+        loop_stop(q->probe->loop);
 }
 
-/* body: JSON to POST, or NULL to GET. */
-static void ask(struct probe *p, const char *node, const char *path, const char *body, struct answer *ret)
+/* body: JSON to POST, or NULL to GET; borrowed until the answer. */
+static void send_question(struct probe *p, struct question *q, const char *node, const char *path,
+                          const char *body)
 {
         static const char *const json[] = { "Content-Type: application/json", NULL };
+        int64_t left_ms = p->deadline_ms - loop_now_ms(p->loop);
         size_t len = strlen(node);
 
         while (len > 0 && node[len - 1] == '/')
                 len--;
-        char *url = xasprintf("%.*s%s", (int)len, node, path);
-        struct http_request request = { .method = body ? "POST" : "GET",
-                                        .url = url,
-                                        .headers = body ? json : NULL,
-                                        .body = body,
-                                        .body_len = body ? strlen(body) : 0,
-                                        .connect_timeout_ms = p->config->connect_timeout_ms,
-                                        .timeout_ms = p->timeout_ms,
-                                        .on_data = on_data,
-                                        .on_done = on_done,
-                                        .arg = ret };
-        *ret = (struct answer){ .loop = p->loop };
-        buf_init(&ret->body, ANSWER_MAX);
-        http_send(p->http, &request);
-        loop_run(p->loop);
-        free(url);
+        *q = (struct question){ .probe = p, .url = xasprintf("%.*s%s", (int)len, node, path) };
+        q->request = (struct http_request){ .method = body ? "POST" : "GET",
+                                            .url = q->url,
+                                            .headers = body ? json : NULL,
+                                            .body = body,
+                                            .body_len = body ? strlen(body) : 0,
+                                            .connect_timeout_ms = p->config->connect_timeout_ms,
+                                            .timeout_ms = left_ms > 1 ? left_ms : 1,
+                                            .on_data = on_data,
+                                            .on_done = on_done,
+                                            .arg = q };
+        buf_init(&q->body, ANSWER_MAX);
+        p->open++;
+        http_send(p->http, &q->request);
+}
+
+static void await_answers(struct probe *p)
+{
+        while (p->open > 0)
+                loop_run(p->loop);
+}
+
+static void ask(struct probe *p, struct question *q, const char *node, const char *path, const char *body)
+{
+        send_question(p, q, node, path, body);
+        await_answers(p);
+}
+
+static void question_fini(struct question *q)
+{
+        buf_fini(&q->body);
+        free(q->url);
 }
 
 /* The value at path as text, "" when there is none; false when the answer is no JSON object. */
-static bool get(struct answer *a, const char *path, char *ret, size_t size)
+static bool get(const struct question *a, const char *path, char *ret, size_t size)
 {
         struct scan_value v = { 0 };
 
@@ -91,10 +117,12 @@ static bool get(struct answer *a, const char *path, char *ret, size_t size)
         return true;
 }
 
-/* --- a node -------------------------------------------------------------------------------------- */
+/* --- what answers there -------------------------------------------------------------------------- */
 
-static const char *advice(const char *error)
+static const char *advice(const struct question *q)
 {
+        const char *error = q->error;
+
         if (strstr(error, "resolve proxy"))
                 return "look at http_proxy and https_proxy in the environment";
         if (strstr(error, "resolve"))
@@ -104,95 +132,162 @@ static const char *advice(const char *error)
         if (strstr(error, "ertificate"))
                 return "set elasticsearch.ca_file to the authority that signed it";
         if (strstr(error, "SSL"))
-                return "does it speak TLS there? see http:// and https:// in elasticsearch.urls";
+                return "it speaks no TLS there: http:// instead of https:// in elasticsearch.urls?";
+        if (strstr(error, "HTTP/0.9") || (q->end == HTTP_BROKEN && strncmp(q->url, "http://", 7) == 0))
+                return "it may want TLS: https:// instead of http:// in elasticsearch.urls?";
         return "look at elasticsearch.urls and at the network";
 }
 
-static void tell_no_answer(struct probe *p, const char *subject, const struct answer *a)
+static void tell_no_answer(struct probe *p, const char *subject, const struct question *q)
 {
-        if (a->end == HTTP_TIMEOUT)
-                report_fail(p->report, EX_UNAVAILABLE, subject, "no answer within %lld ms; %s", a->ms,
-                            advice(""));
-        else if (a->end == HTTP_UNREACHABLE)
-                report_fail(p->report, EX_UNAVAILABLE, subject, "cannot be reached: %s; %s", a->error,
-                            advice(a->error));
+        if (q->end == HTTP_TIMEOUT)
+                report_fail(p->report, EX_UNAVAILABLE, subject, "no answer within %lld ms; %s", q->ms,
+                            advice(q));
+        else if (q->end == HTTP_UNREACHABLE)
+                report_fail(p->report, EX_UNAVAILABLE, subject, "cannot be reached: %s; %s", q->error,
+                            advice(q));
+        else if (q->end == HTTP_ABORTED)
+                report_fail(p->report, EX_UNAVAILABLE, subject,
+                            "answers with more than %d bytes, not as Elasticsearch does; look at "
+                            "elasticsearch.urls",
+                            ANSWER_MAX);
         else
-                report_fail(p->report, EX_UNAVAILABLE, subject, "no whole answer: %s; is it an HTTP port?",
-                            a->error);
+                report_fail(p->report, EX_UNAVAILABLE, subject, "no whole answer: %s; %s", q->error,
+                            advice(q));
+}
+
+static const char *body_kind(struct question *q)
+{
+        const char *text = buf_cstr(&q->body);
+        char none[8];
+
+        if (text[strspn(text, " \t\r\n")] == '<')
+                return "HTML";
+        return get(q, "none", none, sizeof(none)) ? "JSON of another kind" : "something that is no JSON";
 }
 
 /* What answers, but not as a cluster does. */
-static void tell_stranger(struct probe *p, const char *subject, struct answer *a)
+static void tell_stranger(struct probe *p, const char *subject, struct question *q)
 {
-        const char *text = buf_cstr(&a->body);
-        bool html = text[strspn(text, " \t\r\n")] == '<';
-
-        if (a->status >= 300 && a->status < 400)
+        if (q->status >= 300 && q->status < 400)
                 report_fail(p->report, EX_UNAVAILABLE, subject,
-                            "answers %u and sends elsewhere: give the address that it leads to", a->status);
-        else if (a->status == 407)
+                            "answers %u and sends elsewhere, where credentials are not carried: give the "
+                            "address that it "
+                            "leads to in elasticsearch.urls",
+                            q->status);
+        else if (q->status == 407)
                 report_fail(p->report, EX_NOPERM, subject,
                             "the proxy in between wants credentials (407); look at "
                             "http_proxy and no_proxy in the environment");
+        else if (q->status == 400 && strstr(buf_cstr(&q->body), "HTTPS"))
+                report_fail(p->report, EX_UNAVAILABLE, subject,
+                            "answers 400: it wants TLS; https:// instead of http:// in elasticsearch.urls");
         else
                 report_fail(p->report, EX_UNAVAILABLE, subject,
                             "answers %u with %s, not as Elasticsearch does: a proxy "
                             "or another server stands there; look at elasticsearch.urls and no_proxy",
-                            a->status, html ? "HTML" : "something that is no JSON");
+                            q->status, body_kind(q));
 }
 
 /* A server that keeps its version to itself still has a name. */
 static void tell_unnamed(struct probe *p, const char *subject, const char *node)
 {
-        struct answer a;
+        struct question q;
         char cluster[128] = "";
 
-        ask(p, node, "/_cluster/health", NULL, &a);
-        if (a.end != HTTP_COMPLETE)
-                tell_no_answer(p, subject, &a);
-        else if (get(&a, "cluster_name", cluster, sizeof(cluster)) && cluster[0])
-                report_ok(p->report, subject, "cluster %s, version not told, %lld ms", cluster, a.ms);
-        else if (a.status >= 500)
-                report_fail(p->report, EX_UNAVAILABLE, subject, "answers %u: it is not ready", a.status);
+        ask(p, &q, node, "/_cluster/health", NULL);
+        if (q.end != HTTP_COMPLETE)
+                tell_no_answer(p, subject, &q);
+        else if (get(&q, "cluster_name", cluster, sizeof(cluster)) && cluster[0])
+                report_ok(p->report, subject, "cluster %s, version not told, %lld ms", cluster, q.ms);
+        else if (q.status >= 500)
+                report_fail(p->report, EX_UNAVAILABLE, subject, "answers %u: it is not ready", q.status);
         else
-                tell_stranger(p, subject, &a);
-        buf_fini(&a.body);
+                tell_stranger(p, subject, &q);
+        question_fini(&q);
 }
 
-static void tell_node(struct probe *p, const char *subject, const char *node, struct answer *a)
+static bool too_old(const char *product, const char *version)
 {
-        char version[64], product[64];
-        bool json = get(a, "version.number", version, sizeof(version));
+        int major = 0, minor = 0;
 
-        get(a, "version.distribution", product, sizeof(product));
-        if (a->status == 401 || a->status == 403) {
-                report_ok(p->report, subject, "answers, %lld ms", a->ms);
-                if (!p->refused)
-                        p->refused = xasprintf("%s answers %u", es_url_shown(node), a->status);
-        } else if (a->status == 200 && version[0]) {
-                report_ok(p->report, subject, "%s %s, %lld ms", product[0] ? product : "elasticsearch",
-                          version, a->ms);
-        } else if (!json) {
-                tell_stranger(p, subject, a);
-        } else if (a->status >= 500) {
-                report_fail(p->report, EX_UNAVAILABLE, subject, "answers %u: it is not ready", a->status);
+        if (sscanf(version, "%d.%d", &major, &minor) < 1 || major > 100 || minor > 99)
+                return false;
+        /* An OpenSearch may be told to call itself 7.10 for the sake of old clients. */
+        return major * 100 + minor <
+               (strcmp(product, "opensearch") == 0 ? OLDEST_OPENSEARCH : OLDEST_ELASTICSEARCH);
+}
+
+static void tell_version(struct probe *p, const char *subject, struct question *q, const char *version)
+{
+        char product[64], tagline[128];
+
+        get(q, "version.distribution", product, sizeof(product));
+        get(q, "tagline", tagline, sizeof(tagline));
+        if (!product[0] && strcmp(tagline, "You Know, for Search") == 0)
+                snprintf(product, sizeof(product), "elasticsearch");
+        if (strcmp(product, "elasticsearch") != 0 && strcmp(product, "opensearch") != 0)
+                report_fail(p->report, EX_UNAVAILABLE, subject,
+                            "another product (%s %s), neither Elasticsearch nor OpenSearch; look at "
+                            "elasticsearch.urls",
+                            product[0] ? product : "version", version);
+        else if (too_old(product, version))
+                report_fail(
+                        p->report, EX_UNAVAILABLE, subject,
+                        "%s %s is too old: Elasticsearch from 7.17 on or OpenSearch from 2.0 on is needed",
+                        product, version);
+        else
+                report_ok(p->report, subject, "%s %s, %lld ms", product, version, q->ms);
+}
+
+static void note_refusal(struct probe *p, const char *node, unsigned status)
+{
+        *(status == 401 ? &p->refused : &p->forbidden) = true;
+        if (!p->by)
+                p->by = node;
+}
+
+static void tell_node(struct probe *p, const char *subject, const char *node, struct question *q)
+{
+        char version[64];
+        bool json = get(q, "version.number", version, sizeof(version));
+        bool html = strcmp(body_kind(q), "HTML") == 0;
+
+        if (q->status == 401 || (q->status == 403 && !html)) {
+                report_ok(p->report, subject, "answers, %lld ms", q->ms);
+                note_refusal(p, node, q->status);
+        } else if (q->status == 200 && version[0]) {
+                tell_version(p, subject, q, version);
+        } else if (q->status >= 500) {
+                report_fail(p->report, EX_UNAVAILABLE, subject, "answers %u%s", q->status,
+                            html ? " with HTML: a proxy stands there, and what is behind it is not ready"
+                                 : ": it is not ready");
+        } else if (!json || (q->status >= 300 && q->status < 400) || q->status == 407) {
+                tell_stranger(p, subject, q);
         } else {
                 tell_unnamed(p, subject, node);
         }
 }
 
-static void check_node(struct probe *p, const char *node)
+/* All at once: one that never answers must not take the time of the others. */
+static void check_nodes(struct probe *p)
 {
-        struct answer a;
-        char *subject = xasprintf("elasticsearch %s", es_url_shown(node));
+        const struct strlist *urls = &p->config->urls;
+        struct question *q = xcalloc(urls->n, sizeof(*q));
 
-        ask(p, node, "/", NULL, &a);
-        if (a.end == HTTP_COMPLETE)
-                tell_node(p, subject, node, &a);
-        else
-                tell_no_answer(p, subject, &a);
-        buf_fini(&a.body);
-        free(subject);
+        for (size_t i = 0; i < urls->n; i++)
+                send_question(p, &q[i], urls->v[i], "/", NULL);
+        await_answers(p);
+        for (size_t i = 0; i < urls->n; i++) {
+                char *subject = xasprintf("elasticsearch %s", es_url_shown(urls->v[i]));
+                if (q[i].end == HTTP_COMPLETE)
+                        tell_node(p, subject, urls->v[i], &q[i]);
+                else
+                        tell_no_answer(p, subject, &q[i]);
+                question_fini(&q[i]);
+                free(subject);
+        }
+        free(q);
 }
 
 /* --- who we are there, and what we may ------------------------------------------------------------- */
@@ -202,52 +297,58 @@ static bool has_credentials(const struct es_config *c)
         return (c->api_key && *c->api_key) || (c->username && *c->username);
 }
 
-static void tell_refused(struct probe *p, const char *what)
+static void tell_refused(struct probe *p, const char *node, unsigned status)
 {
         const struct es_config *c = p->config;
 
         if (!has_credentials(c))
                 report_fail(p->report, EX_NOPERM, "credentials",
-                            "%s: set elasticsearch.api_key or username and password", what);
+                            "%s answers %u: set elasticsearch.api_key or username and password",
+                            es_url_shown(node), status);
         else
-                report_fail(p->report, EX_NOPERM, "credentials", "%s: it does not take elasticsearch.%s",
-                            what, c->api_key && *c->api_key ? "api_key" : "username and password");
+                report_fail(p->report, EX_NOPERM, "credentials",
+                            "%s answers %u: it does not take elasticsearch.%s", es_url_shown(node), status,
+                            c->api_key && *c->api_key ? "api_key" : "username and password");
 }
 
+/* A 403 at the front door may be a user with few rights, who is known all the same. */
 static bool check_credentials(struct probe *p, const char *node)
 {
-        struct answer a;
-        char user[128], what[320];
+        struct question q;
+        char user[128];
         bool known = false;
 
-        ask(p, node, "/_security/_authenticate", NULL, &a);
-        if (a.end != HTTP_COMPLETE) {
-                tell_no_answer(p, "credentials", &a);
-        } else if (a.status == 401 || a.status == 403) {
-                snprintf(what, sizeof(what), "%s answers %u", es_url_shown(node), a.status);
-                tell_refused(p, what);
-        } else if (a.status == 200 && get(&a, "username", user, sizeof(user)) && user[0]) {
+        ask(p, &q, node, "/_security/_authenticate", NULL);
+        if (q.end != HTTP_COMPLETE) {
+                tell_no_answer(p, "credentials", &q);
+        } else if (q.status == 401 || q.status == 403) {
+                tell_refused(p, node, q.status);
+        } else if (q.status == 200 && get(&q, "username", user, sizeof(user)) && user[0]) {
                 known = true;
-                report_ok(p->report, "credentials", "user %s, %lld ms", user, a.ms);
+                report_ok(p->report, "credentials", "user %s, %lld ms", user, q.ms);
+        } else if (p->forbidden) {
+                tell_refused(p, p->by, 403);
         } else {
                 report_warn(p->report, "credentials", "the server does not say whether they are right (%u)",
-                            a.status);
+                            q.status);
         }
-        buf_fini(&a.body);
+        question_fini(&q);
         return known;
 }
 
-static void tell_privileges(struct probe *p, const char *index, struct answer *a)
+static void tell_privileges(struct probe *p, const char *index, const struct question *q)
 {
         char all[8], create[8], *path = xasprintf("index.%s.create_doc", index);
         bool told =
-                a->end == HTTP_COMPLETE && a->status == 200 && get(a, "has_all_requested", all, sizeof(all));
+                q->end == HTTP_COMPLETE && q->status == 200 && get(q, "has_all_requested", all, sizeof(all));
 
-        if (!told || !get(a, path, create, sizeof(create)))
-                report_warn(p->report, "privileges", "not told (%u)", a->status);
+        if (q->end != HTTP_COMPLETE)
+                tell_no_answer(p, "privileges", q);
+        else if (!told || (strcmp(all, "true") != 0 && !get(q, path, create, sizeof(create))))
+                report_warn(p->report, "privileges", "not told (%u)", q->status);
         else if (strcmp(all, "true") == 0)
                 report_ok(p->report, "privileges", "create_doc and auto_configure on %s, %lld ms", index,
-                          a->ms);
+                          q->ms);
         else if (strcmp(create, "true") == 0)
                 report_warn(p->report, "privileges", "no auto_configure on %s: it must be there already",
                             index);
@@ -260,46 +361,46 @@ static void tell_privileges(struct probe *p, const char *index, struct answer *a
 static void check_privileges(struct probe *p, const char *node, const char *index)
 {
         struct buf body = { 0 };
-        struct answer a;
+        struct question q;
 
         buf_puts(&body, "{\"index\":[{\"names\":[");
         json_cstring(&body, index);
         buf_puts(&body, "],\"privileges\":[\"create_doc\",\"auto_configure\"]}]}");
-        ask(p, node, "/_security/user/_has_privileges", buf_cstr(&body), &a);
-        tell_privileges(p, index, &a);
-        buf_fini(&a.body);
+        ask(p, &q, node, "/_security/user/_has_privileges", buf_cstr(&body));
+        tell_privileges(p, index, &q);
+        question_fini(&q);
         buf_fini(&body);
 }
 
 static void check_all(struct probe *p, const char *index)
 {
-        const struct strlist *urls = &p->config->urls;
+        const char *first = p->config->urls.v[0];
         int before = p->report->exit_code;
 
-        for (size_t i = 0; i < urls->n; i++)
-                check_node(p, urls->v[i]);
-        if (p->refused)
-                tell_refused(p, p->refused);
+        check_nodes(p);
+        if (p->refused || (p->forbidden && !has_credentials(p->config)))
+                tell_refused(p, p->by, p->refused ? 401 : 403);
         else if (p->report->exit_code == before && has_credentials(p->config) &&
-                 check_credentials(p, urls->v[0]) && index)
-                check_privileges(p, urls->v[0], index);
+                 check_credentials(p, first) && index)
+                check_privileges(p, first, index);
 }
 
 void es_probe(const struct es_config *c, const char *index, int64_t timeout_ms, struct report *report)
 {
-        struct probe p = { .config = c, .report = report, .timeout_ms = timeout_ms };
+        struct probe p = { .config = c, .report = report };
         struct http_config http = es_http_config(c);
         struct err e = { 0 };
 
-        http.max_connections = 1;
+        http.max_connections = (unsigned)c->urls.n;
         p.loop = loop_new(&clock_system, &e);
         if (p.loop)
                 p.http = http_client_new(p.loop, &http, &e);
-        if (p.http)
+        if (p.http) {
+                p.deadline_ms = loop_now_ms(p.loop) + timeout_ms;
                 check_all(&p, index);
-        else
+        } else {
                 report_fail(report, EX_OSERR, "elasticsearch", "%s", e.msg);
+        }
         http_client_free(p.http);
         loop_free(p.loop);
-        free(p.refused);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* es_probe: asks Elasticsearch or OpenSearch what `check` wants to know; changes nothing there.
  *
- * A line for each node: does it answer, and as what; one for the credentials, when there are any and the server
- * knows of users; one for the right to index.  Failures are EX_UNAVAILABLE or EX_NOPERM.
+ * A line for each node: does it answer, and as what (an old version or another product is a failure); one for the
+ * credentials, when there are any and the server knows of users; one for the right to index.  Failures are
+ * EX_UNAVAILABLE or EX_NOPERM.  No redirect is followed, so credentials go to no address but those of the configuration.
  *
- * Blocks the caller, each question for at most timeout_ms.  One thread; it runs a loop of its own.
+ * Blocks the caller for at most timeout_ms over all its questions; the nodes are asked side by side, so one that
+ * never answers does not take the time of the others.  One thread; it runs a loop of its own.
  */
 #ifndef SLUICE_SINKS_ES_PROBE_H
 #define SLUICE_SINKS_ES_PROBE_H

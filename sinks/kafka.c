@@ -469,7 +469,7 @@ static int set_defaults(rd_kafka_conf_t *conf, const struct kafka_config *c, str
         char linger[32];
         const struct property defaults[] = {
                 { "linger.ms", linger },
-                { "compression.codec", c->compression != NULL ? c->compression : "lz4" },
+                { "compression.codec", kafka_codecs[c->compression] },
                 /* As the Java clients place keys. */
                 { "partitioner", "murmur2_random" },
                 /* The broker judges what is too large.  Above its socket.request.max.bytes (100 MiB) it would cut the
@@ -551,6 +551,9 @@ failed:
 
 /* --- settings ------------------------------------------------------------------------------- */
 
+const char *const kafka_codecs[] = { [KAFKA_LZ4] = "lz4",       [KAFKA_NONE] = "none", [KAFKA_GZIP] = "gzip",
+                                     [KAFKA_SNAPPY] = "snappy", [KAFKA_ZSTD] = "zstd", NULL };
+
 /* linger: the first record of a request waits so long for others.  1 ms keeps the way to the broker under 4 ms at
  * 1,000 lines a second; when more comes, five requests in flight fill up the batches by themselves. */
 static const struct opt opts[] = {
@@ -560,8 +563,8 @@ static const struct opt opts[] = {
           .help = "topic that records go to" },
         { "linger", OPT_DURATION, offsetof(struct kafka_config, linger_ms), .def = "1 ms", .min = 0,
           .max = 60000, .help = "how long a record waits for others to be sent with it" },
-        { "compression", OPT_STRING, offsetof(struct kafka_config, compression), .def = "lz4",
-          .help = "none, gzip, snappy, lz4 or zstd" },
+        { "compression", OPT_CHOICE, offsetof(struct kafka_config, compression), .def = "lz4",
+          .choices = kafka_codecs, .help = "of what is sent; consumers undo it by themselves" },
         { "librdkafka", OPT_LIST, offsetof(struct kafka_config, librdkafka),
           .help = "properties of librdkafka, each \"name=value\"" },
 };
@@ -569,15 +572,14 @@ static const struct opt opts[] = {
 static void check_opts(const void *conf, struct opt_errors *errors)
 {
         const struct kafka_config *c = conf;
-        rd_kafka_conf_t *scratch = rd_kafka_conf_new();
+        const char *fault = c->brokers ? kafka_brokers_fault(c->brokers) : NULL;
         struct err e;
 
-        if (c->compression != NULL && kafka_conf_set(scratch, "compression.codec", c->compression, &e) < 0)
-                opt_complain(errors, "compression: %s", e.msg);
+        if (fault)
+                opt_complain(errors, "brokers: %s", fault);
         for (size_t i = 0; i < c->librdkafka.n; i++)
                 if (kafka_conf_check(c->librdkafka.v[i], &e) < 0)
                         opt_complain(errors, "%s", e.msg);
-        rd_kafka_conf_destroy(scratch);
 }
 
 const struct opt_table kafka_producer_opts = { opts, ARRAY_LEN(opts), sizeof(struct kafka_config),

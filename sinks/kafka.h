@@ -17,11 +17,14 @@
 #include "config/opt.h"
 #include "sinks/sink.h"
 
+enum kafka_codec { KAFKA_LZ4, KAFKA_NONE, KAFKA_GZIP, KAFKA_SNAPPY, KAFKA_ZSTD };
+extern const char *const kafka_codecs[];        /* their names, NULL at the end */
+
 struct kafka_config {
         char *brokers;                  /* "host:port,host:port" */
         char *topic;
         int64_t linger_ms;
-        char *compression;              /* lz4 by default */
+        int64_t compression;            /* enum kafka_codec */
         struct strlist librdkafka;      /* "name=value": passed through, promise-breaking ones refused */
 };
 extern const struct opt_table kafka_producer_opts;      /* rows of struct kafka_config */

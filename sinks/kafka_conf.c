@@ -88,6 +88,15 @@ static int refuse(const char *name, const char *value, struct err *e)
 
 /* --- one property --------------------------------------------------------------------------- */
 
+/* The library quotes what it does not understand. */
+static bool repeats(const char *why, const char *value)
+{
+        char quoted[512];
+
+        snprintf(quoted, sizeof(quoted), "\"%.400s", value);
+        return strstr(why, quoted) != NULL;
+}
+
 int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *e)
 {
         char why[512];
@@ -99,7 +108,8 @@ int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, s
                 return err_set(e, EINVAL, "librdkafka property %s: librdkafka %s has none of this name", name,
                                rd_kafka_version_str());
         default:
-                return err_set(e, EINVAL, "librdkafka property %s: %s", name, why);
+                return err_set(e, EINVAL, "librdkafka property %s: %s", name,
+                               repeats(why, value) ? "takes no such value" : why);
         }
 }
 
@@ -125,6 +135,17 @@ static int apply(rd_kafka_conf_t *conf, const char *property, struct err *e)
         if ((r = refuse(name, equals, e)) < 0)
                 return r;
         return kafka_conf_set(conf, name, equals, e);
+}
+
+const char *kafka_brokers_fault(const char *brokers)
+{
+        if (strchr(brokers, '@'))
+                return "must not hold credentials (they would be shown); set sasl.username and sasl.password "
+                       "in "
+                       "librdkafka";
+        if (strncmp(brokers, "http", 4) == 0 && strstr(brokers, "://"))
+                return "takes HOST:PORT,... without http://";
+        return NULL;
 }
 
 int kafka_conf_check(const char *property, struct err *e)

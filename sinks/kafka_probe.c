@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sinks/kafka_probe.h"
 
+#include <errno.h>
 #include <librdkafka/rdkafka.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +78,7 @@ static rd_kafka_t *open_handle(struct kafka_probe *p, const char *brokers, const
         rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
         if (!rk) {
                 rd_kafka_conf_destroy(conf);
-                err_set(e, EX_CONFIG, "librdkafka: %s", why);
+                err_set(e, EINVAL, "librdkafka: %s", why);
         }
         return rk;
 }
@@ -107,7 +108,8 @@ static const char *advice(const struct kafka_probe *p)
                 return "nothing listens there: is the broker up, is the port in kafka.brokers right?";
         if (strstr(p->why, "SSL") || strstr(p->why, "ssl"))
                 return "set security.protocol and the ssl properties in kafka.librdkafka";
-        return "look at kafka.brokers, at the network, and whether this port wants TLS (security.protocol)";
+        return "look at kafka.brokers, at the network, and whether this port wants TLS or not "
+               "(security.protocol)";
 }
 
 static void tell_unreachable(struct kafka_probe *p, const char *subject, rd_kafka_resp_err_t err)
@@ -263,7 +265,7 @@ static int leaderless(const struct rd_kafka_metadata_topic *t)
 static void tell_topic(struct kafka_probe *p, const char *subject, const struct rd_kafka_metadata_topic *t,
                        int64_t largest_record)
 {
-        int64_t limit = ask_limit(p, t->topic);
+        int64_t limit = largest_record > 0 && leaderless(t) == 0 ? ask_limit(p, t->topic) : 0;
         int n = t->partition_cnt;
         const char *s = n == 1 ? "" : "s";
 
@@ -272,6 +274,8 @@ static void tell_topic(struct kafka_probe *p, const char *subject, const struct 
                             "%d of %d partition%s without a leader: "
                             "brokers of the cluster are down",
                             leaderless(t), n, s);
+        else if (largest_record == 0)
+                report_ok(p->report, subject, "%d partition%s", n, s);
         else if (limit < 0)
                 report_ok(p->report, subject, "%d partition%s, largest record not told", n, s);
         else if (limit < largest_record)

@@ -26,7 +26,8 @@ void kafka_probe_free(struct kafka_probe *p);           /* NULL ok */
 
 bool kafka_probe_has(const struct kafka_probe *p, const char *topic);
 
-/* One line about the topic; absent is a failure, records of largest_record bytes not fitting is a warning. */
+/* One line about the topic; absent is a failure, records of largest_record bytes not fitting is a warning; 0: it is only
+ * read from, and its limit is not asked for. */
 void kafka_probe_topic(struct kafka_probe *p, const char *topic, int64_t largest_record);
 
 /* One line: how far the group is behind the topics' ends.  A topic that is not there does not count. */

@@ -51,18 +51,26 @@ struct sink *output_new(struct loop *l, enum output which, const struct output_c
         return make[which](l, c, owner, limits, e);
 }
 
+static bool is_set(const char *value)
+{
+        return value && *value;
+}
+
 static void need(const char *value, const char *name, const char *flag, struct opt_errors *errors)
 {
-        if (!value || !*value)
+        if (!is_set(value))
                 opt_complain(errors, "%s: must be set, in the file or by --%s", name, flag);
 }
 
 void output_check(enum output which, const struct output_config *c, struct opt_errors *errors)
 {
-        if (which == OUTPUT_KAFKA) {
-                need(c->kafka->brokers, "kafka.brokers", "brokers", errors);
-                need(c->kafka->topic, "kafka.topic", "topic", errors);
+        if (which == OUTPUT_KAFKA && !is_set(c->kafka->brokers) && !is_set(c->kafka->topic)) {
+                opt_complain(errors, "kafka.brokers and kafka.topic: must be set, in the file or by --brokers "
+                                     "HOST:PORT,... and --topic NAME; or choose another --output");
+        } else if (which == OUTPUT_KAFKA) {
+                need(c->kafka->brokers, "kafka.brokers", "brokers HOST:PORT,...", errors);
+                need(c->kafka->topic, "kafka.topic", "topic NAME", errors);
         } else if (which == OUTPUT_FILE) {
-                need(c->file->path, "file.path", "output-file", errors);
+                need(c->file->path, "file.path", "output-file PATH", errors);
         }
 }

@@ -58,7 +58,7 @@ static void check_input(const void *conf, struct opt_errors *errors)
         const struct input *input = conf;
 
         if (input->follow && strcmp(input->service, "none") == 0)
-                opt_complain(errors, "an input that follows needs a service");
+                opt_complain(errors, "follow: needs a service");
 }
 
 static const struct opt input_rows[] = {
@@ -273,7 +273,7 @@ static void all_errors_come_at_once(void **state)
 static void a_table_is_checked_only_when_its_rows_are_right(void **state)
 {
         assert_errors(*state, BROKERS "inputs = ( { paths = \"/a\"; follow = true; } );",
-                      "an input that follows needs a service\n");
+                      "t.cfg:2: inputs.0.follow: needs a service\n");
         assert_errors(*state, BROKERS "inputs = ( { follow = true; } );", "t.cfg:2: inputs.0.paths: must be set\n");
 }
 

@@ -87,7 +87,7 @@ static const char *row(struct buf *out, const char *name)
 static void list(struct buf *out)
 {
         struct err e = { 0 };
-        assert_int_equal(files_list(dir, out, &e), 0);
+        assert_int_equal(files_list(dir, NULL, 0, out, &e), 0);
 }
 
 static void each_file_stands_with_its_state(void **state)
@@ -178,6 +178,35 @@ static void looking_needs_no_lock_and_changes_nothing(void **state)
         checkpoint_free(c);
 }
 
+static void names_and_patterns_choose_what_is_listed(void **state)
+{
+        struct checkpoint *c = open_checkpoint();
+        struct buf out = { 0 };
+        struct err e = { 0 };
+        char *one = tmpdir_path(dir, "a[1].log"), *pattern = tmpdir_path(dir, "b*.log"), *none = tmpdir_path(dir, "z.log");
+
+        (void)state;
+        put(c, 1, "a[1].log", NULL, 1);
+        put(c, 2, "b1.log", NULL, 2);
+        put(c, 3, "c.log", NULL, 3);
+        flush(c);
+        assert_int_equal(files_list(dir, (const char *const[]){ one, pattern, none }, 3, &out, &e), 0);
+        assert_non_null(row(&out, "a[1].log"));
+        assert_non_null(row(&out, "b1.log"));
+        assert_null(row(&out, "c.log"));
+        assert_non_null(strstr(buf_cstr(&out), "\n2 files, "));
+        assert_non_null(strstr(buf_cstr(&out), "z.log: nothing of it is acknowledged yet\n"));
+
+        buf_reset(&out);
+        assert_int_equal(files_list(dir, (const char *const[]){ none }, 1, &out, &e), -ENOENT);
+        assert_non_null(strstr(e.msg, "holds none of these files"));
+        free(one);
+        free(pattern);
+        free(none);
+        buf_fini(&out);
+        checkpoint_free(c);
+}
+
 static void without_a_checkpoint_it_says_so_and_makes_none(void **state)
 {
         struct buf out = { 0 };
@@ -185,7 +214,7 @@ static void without_a_checkpoint_it_says_so_and_makes_none(void **state)
         char *path = tmpdir_path(dir, "checkpoint");
 
         (void)state;
-        assert_int_equal(files_list(dir, &out, &e), -ENOENT);
+        assert_int_equal(files_list(dir, NULL, 0, &out, &e), -ENOENT);
         assert_non_null(strstr(e.msg, "has no checkpoint"));
         assert_int_equal(out.len, 0);
         assert_int_equal(access(path, F_OK), -1);
@@ -199,6 +228,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(a_file_that_took_the_name_is_not_taken_for_it, make_dir, remove_dir),
                 cmocka_unit_test_setup_teardown(a_name_cannot_steer_the_terminal, make_dir, remove_dir),
                 cmocka_unit_test_setup_teardown(looking_needs_no_lock_and_changes_nothing, make_dir, remove_dir),
+                cmocka_unit_test_setup_teardown(names_and_patterns_choose_what_is_listed, make_dir, remove_dir),
                 cmocka_unit_test_setup_teardown(without_a_checkpoint_it_says_so_and_makes_none, make_dir, remove_dir),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

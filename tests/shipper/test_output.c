@@ -182,7 +182,12 @@ static void each_output_says_what_it_cannot_do_without(void **state)
         struct world *w = *state;
 
         assert_int_equal(ship(w, (const char *const[]){ NULL }), EX_CONFIG);
-        assert_said(w, "kafka.brokers: must be set, in the file or by --brokers");
+        assert_said(w, "kafka.brokers and kafka.topic: must be set, in the file or by --brokers HOST:PORT,... "
+                       "and --topic NAME; or choose another --output");
+        assert_int_equal(ship(w, (const char *const[]){ "--topic", "t", NULL }), EX_CONFIG);
+        assert_said(w, "kafka.brokers: must be set, in the file or by --brokers HOST:PORT,...");
+        assert_int_equal(ship(w, (const char *const[]){ "--brokers", "b", NULL }), EX_CONFIG);
+        assert_said(w, "kafka.topic: must be set, in the file or by --topic NAME");
         assert_int_equal(ship(w, (const char *const[]){ "--output", "file", NULL }), EX_CONFIG);
         assert_said(w, "file.path: must be set, in the file or by --output-file");
         assert_int_equal(ship(w, (const char *const[]){ "--output", "elasticsearch", "--index",

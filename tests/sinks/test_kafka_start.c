@@ -47,7 +47,7 @@ static void no_room(void *arg)
 static void what_was_queued_before_the_first_look_is_served(void **state)
 {
         const struct kafka_config config = { .brokers = (char *)"127.0.0.1:1", .topic = (char *)"t",
-                                             .compression = (char *)"none" };
+                                             .compression = KAFKA_NONE };
         const struct sink_owner owner = { nothing_back, no_room, NULL };
         const struct sink_limits limits = { 8, 1 << 20 };
         struct err e = { 0 };
