@@ -15,7 +15,8 @@
 #include "base/map.h"
 #include "base/mem.h"
 
-#define HEADER "sluice-checkpoint 1\n"
+#define HEADER "sluice-checkpoint 2\n"
+#define HEADER_1 "sluice-checkpoint 1\n"     /* of the same length */
 enum { REWRITE_ABOVE = 64 * 1024, SUM_LEN = 8, MAX_FILE = 1 << 30 };
 
 struct checkpoint {
@@ -72,9 +73,9 @@ static void put_row(struct buf *b, const struct checkpoint_row *row)
         size_t start = b->len;
 
         ident_text(&row->id, id);
-        buf_printf(b, "f %.*s %" PRIu64 " %" PRId64 " %" PRIu32 " %" PRIu32 " %016" PRIx64 " %" PRId64 " ",
-                   IDENT_FILE_TEXT, id, row->inode, row->birth_ns, row->generation, row->head_len, row->head_hash,
-                   row->offset);
+        buf_printf(b, "f %.*s %" PRIu64 " %" PRId64 " %" PRIu32 " %" PRIu32 " %016" PRIx64 " %" PRId64, IDENT_FILE_TEXT,
+                   id, row->inode, row->birth_ns, row->generation, row->head_len, row->head_hash, row->offset);
+        buf_printf(b, " %" PRId64 " %" PRId64 " %016" PRIx64 " ", row->size, row->mark.at, row->mark.hash);
         put_path(b, row->path);
         end_row(b, start);
 }
@@ -91,24 +92,30 @@ static bool sum_ok(const char *line, size_t len)
 }
 
 /* line: NUL-terminated, without the sum; row->path points into it afterwards. */
-static bool parse_row(char *line, struct checkpoint_row *row)
+static bool parse_row(int version, char *line, struct checkpoint_row *row)
 {
         char id[IDENT_FILE_TEXT + 1];
-        int path_at = 0;
+        int at = 0, path_at = 0;
 
+        *row = (struct checkpoint_row){ 0 };
         if (sscanf(line, "f %22s %" SCNu64 " %" SCNd64 " %" SCNu32 " %" SCNu32 " %" SCNx64 " %" SCNd64 " %n", id,
                    &row->inode, &row->birth_ns, &row->generation, &row->head_len, &row->head_hash, &row->offset,
-                   &path_at) != 7 ||
-            path_at == 0 || row->offset < 0 || ident_parse(id, &row->id) < 0)
+                   &at) != 7 ||
+            at == 0 || row->offset < 0 || ident_parse(id, &row->id) < 0)
                 return false;
-        row->path = line + path_at;
-        unput_path(line + path_at);
+        if (version > 1 && (sscanf(line + at, "%" SCNd64 " %" SCNd64 " %" SCNx64 " %n", &row->size, &row->mark.at,
+                                   &row->mark.hash, &path_at) != 3 ||
+                            path_at == 0 || row->mark.at < 0 || row->mark.at > row->offset))
+                return false;
+        row->path = line + at + path_at;
+        unput_path(line + at + path_at);
         return true;
 }
 
 /* --- load ------------------------------------------------------------------------------------ */
 
 struct loaded {
+        int version;
         struct map by_id;               /* of struct checkpoint_row *, owned with their paths */
         unsigned bad;
 };
@@ -120,13 +127,17 @@ static uint64_t id_key(const struct ident *id)
         return key;
 }
 
+static void free_row(struct checkpoint_row *row)
+{
+        if (!row)
+                return;
+        free((char *)row->path);
+        free(row);
+}
+
 static void drop_loaded(struct loaded *l, const struct ident *id)
 {
-        struct checkpoint_row *old = map_del(&l->by_id, id_key(id));
-        if (old) {
-                free((char *)old->path);
-                free(old);
-        }
+        free_row(map_del(&l->by_id, id_key(id)));
 }
 
 static bool load_line(struct loaded *l, char *line, size_t len)
@@ -143,7 +154,7 @@ static bool load_line(struct loaded *l, char *line, size_t len)
                 drop_loaded(l, &row.id);
                 return true;
         }
-        if (!parse_row(line, &row))
+        if (!parse_row(l->version, line, &row))
                 return false;
         drop_loaded(l, &row.id);
         struct checkpoint_row *copy = xmalloc(sizeof(*copy));
@@ -189,7 +200,9 @@ static int load(const char *path, struct loaded *l, struct err *e)
 
         buf_init(&b, MAX_FILE);
         int r = read_whole(path, &b, e);
-        if (r == 0 && b.len >= header && memcmp(b.data, HEADER, header) != 0)
+        bool first = b.len >= header && memcmp(b.data, HEADER_1, header) == 0;
+        l->version = first ? 1 : 2;
+        if (r == 0 && !first && b.len >= header && memcmp(b.data, HEADER, header) != 0)
                 r = err_set(e, EINVAL, "%s is not a checkpoint of this version; move it away to start over", path);
         if (r == 0 && b.len > header)
                 load_rows(l, b.data + header, b.len - header);
@@ -212,10 +225,8 @@ static void free_loaded(struct loaded *l)
 {
         struct checkpoint_row *row;
 
-        for (size_t i = 0; (row = map_next(&l->by_id, &i)) != NULL;) {
-                free((char *)row->path);
-                free(row);
-        }
+        for (size_t i = 0; (row = map_next(&l->by_id, &i)) != NULL;)
+                free_row(row);
         map_fini(&l->by_id);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* checkpoint: the positions that are safe, on disk.
  *
- *      DIR/checkpoint    sluice-checkpoint 1
- *                        f <id> <inode> <birth> <generation> <head length> <head hash> <offset> <path> <sum>
+ *      DIR/checkpoint    sluice-checkpoint 2
+ *                        f <id> <inode> <birth> <generation> <head length> <head hash> <offset>
+ *                          <size> <mark's position> <mark's hash> <path> <sum>     (one line)
  *                        f ...                                   appended as positions move, newest wins
  *                        d <id> <sum>                            forgotten
  *
@@ -10,6 +11,7 @@
  *   flush    appends the changed rows and syncs: what it costs follows what moved, not how many files there are.
  *   rewrite  writes all rows to DIR/checkpoint.new, syncs it, renames it over the old one, syncs the directory.
  *            In this order a power cut leaves the old file or the new one, whole.
+ * Version 1, without the second line of a row, is read and written anew as version 2.
  * Each row carries a checksum; a torn last row is what a crash leaves and is dropped in silence, a bad row elsewhere is
  * counted and reported by load.
  *
@@ -23,6 +25,7 @@
 
 #include "base/err.h"
 #include "event/ident.h"
+#include "shipper/mark.h"
 
 struct checkpoint_row {
         struct ident id;                /* of the file; the row's key */
@@ -32,6 +35,8 @@ struct checkpoint_row {
         uint32_t head_len;              /* bytes of the file's head that head_hash covers */
         uint64_t head_hash;             /* 0: a generation after a truncation of which nothing was read yet */
         int64_t offset;                 /* everything before it is acknowledged */
+        int64_t size;                   /* of the file when it was last looked at; 0 in version 1 */
+        struct mark mark;               /* at or before offset; none in version 1 */
         const char *path;               /* where it was last seen; borrowed */
 };
 

@@ -58,6 +58,8 @@ struct file *file_from_row(const struct checkpoint_row *row)
         f->head_len = row->head_len;
         f->head_hash = row->head_hash;
         f->read = f->scanned = row->offset;
+        f->size = row->size;
+        f->marks.last = f->marks.safe = row->mark;
         ackwin_init(&f->window, MAX_INFLIGHT, row->offset);
         return f;
 }
@@ -126,7 +128,7 @@ int file_open(struct file *f, const char *path)
         }
         f->fd = fd;
         f->size = st.size;
-        f->cut = !same_head(f, fd);
+        f->cut = !same_head(f, fd) || !mark_check(&f->marks.last, fd);
         return 0;
 }
 
@@ -159,7 +161,7 @@ void file_make_stream(struct file *f, const char *host)
         event_stream_init(&f->stream, &f->id, f->path, f->input->service, host);
 }
 
-void file_row(const struct file *f, struct checkpoint_row *ret)
+void file_row(struct file *f, struct checkpoint_row *ret)
 {
         *ret = (struct checkpoint_row){ .id = f->id,
                                         .inode = f->inode,
@@ -168,5 +170,7 @@ void file_row(const struct file *f, struct checkpoint_row *ret)
                                         .head_len = f->head_len,
                                         .head_hash = f->head_hash,
                                         .offset = ackwin_committed(&f->window),
+                                        .size = f->size,
+                                        .mark = marks_safe(&f->marks, ackwin_committed(&f->window)),
                                         .path = f->path };
 }

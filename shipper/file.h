@@ -73,6 +73,7 @@ struct file {
 
         int64_t size, read, scanned;
         struct ackwin window;           /* committed stands here */
+        struct marks marks;             /* what was read before these positions */
         bool unsaved;                   /* committed moved since the last checkpoint */
         bool superseded;                /* ended by a truncation: the next generation answers for its row */
         bool replaces;                  /* generation after a truncation: ... */
@@ -88,7 +89,7 @@ void file_free(struct file *f);         /* NULL ok; nothing may be in flight */
 void file_enter(struct file *f, enum file_state to, const char *why);   /* the only place that assigns the state */
 bool file_moved_to(struct file *f, const char *path);   /* true when that is another path than before */
 
-/* Opens path and makes sure it is this file: inode and birth time. A head that is not the one known sets
+/* Opens path and makes sure it is this file: inode and birth time. A head or a mark that is not the one known sets
  * f->cut: it was truncated and written anew.  -ENOENT, -EACCES ...; -ESTALE: it is another file. */
 int file_open(struct file *f, const char *path);
 void file_close(struct file *f);
@@ -97,7 +98,7 @@ void file_close(struct file *f);
 void file_name(struct file *f, const char *host, const char *text, size_t len);
 void file_make_stream(struct file *f, const char *host);        /* named and open: ready to write events */
 
-void file_row(const struct file *f, struct checkpoint_row *ret);        /* borrowed from f */
+void file_row(struct file *f, struct checkpoint_row *ret);        /* borrowed from f */
 
 /* stat of a path or a descriptor (path ""); 0 or -errno. -EINVAL: not a regular file. */
 int file_stat(int fd, const char *path, struct file_stat *ret);

@@ -15,6 +15,7 @@ struct reader {
         const struct shipper_config *config;    /* borrowed */
         struct shipper_stats *stats;            /* borrowed */
         struct ship *ship;                      /* borrowed */
+        char *memory;                           /* owned: MARK_BYTES, then buffer */
         char *buffer;                           /* READ_BYTES plus the longest line */
 };
 
@@ -25,7 +26,8 @@ struct reader *reader_new(const struct shipper_config *config, struct shipper_st
         r->config = config;
         r->stats = stats;
         r->ship = ship;
-        r->buffer = xmalloc((size_t)config->max_line_bytes + 1 + READ_BYTES);
+        r->memory = xmalloc(MARK_BYTES + (size_t)config->max_line_bytes + 1 + READ_BYTES);
+        r->buffer = r->memory + MARK_BYTES;
         return r;
 }
 
@@ -33,7 +35,7 @@ void reader_free(struct reader *r)
 {
         if (!r)
                 return;
-        free(r->buffer);
+        free(r->memory);
         free(r);
 }
 
@@ -46,11 +48,31 @@ static ssize_t source(struct reader *r, struct file *f, int64_t offset, char *to
                 got = pread(f->fd, to, n, offset);
         while (got < 0 && errno == EINTR);
         if (got < 0) {
+                got = -errno;
                 stat_inc(&r->stats->file_errors);
                 log_warn("tail", "cannot be read: path=%s offset=%lld error=\"%s\"", f->path, (long long)offset,
-                         strerror(errno));
+                         strerror((int)-got));
         }
         return got;
+}
+
+/* n bytes from f->read into the buffer, and what stands before them in front of it: that must be what stood there when
+ * it was read.  -ESTALE: it is not, the file was cut and has grown again. */
+static ssize_t fetch(struct reader *r, struct file *f, size_t n)
+{
+        size_t back = mark_len(f->read);
+        ssize_t got = source(r, f, f->read - (int64_t)back, r->buffer - back, back + n);
+
+        if (got < 0)
+                return got;
+        if ((size_t)got < back || (f->marks.last.at == f->read && !mark_fits(&f->marks.last, r->buffer)))
+                return -ESTALE;
+        return got - (ssize_t)back;
+}
+
+static enum read_outcome failed(ssize_t r)
+{
+        return r == -ESTALE ? READ_CUT : READ_FAILED;
 }
 
 static void ship_one(struct reader *r, struct file *f, const struct line *line, size_t limit)
@@ -67,17 +89,18 @@ static bool frame(struct reader *r, struct file *f, size_t n)
         const char *p = r->buffer, *end = p + n;
         struct line line;
         size_t known = (size_t)(f->scanned - f->read);
+        bool room = true;
 
-        while (line_next(p, end, known, &line)) {
-                if (!ship_has_room(r->ship))
-                        return false;
+        while (line_next(p, end, known, &line) && (room = ship_has_room(r->ship))) {
                 ship_one(r, f, &line, (size_t)r->config->max_line_bytes);
                 p += line.size;
                 known = 0;
         }
-        if (f->scanned < f->read + (end - p))
+        if (room && f->scanned < f->read + (end - p))
                 f->scanned = f->read + (end - p);
-        return true;
+        if (p > r->buffer)
+                marks_read(&f->marks, mark_of(p, f->read));
+        return room;
 }
 
 /* Nobody will finish the last line, so it ends where the file ends. */
@@ -85,7 +108,7 @@ void reader_ship_unfinished(struct reader *r, struct file *f)
 {
         size_t longest = (size_t)r->config->max_line_bytes;
         size_t size = (size_t)(f->scanned - f->read);
-        ssize_t n = source(r, f, f->read, r->buffer, size <= longest ? size : longest + 1);
+        ssize_t n = fetch(r, f, size <= longest ? size : longest + 1);
 
         if (n <= 0)
                 return;
@@ -107,10 +130,10 @@ static void name_file(struct reader *r, struct file *f, size_t n)
 static enum read_outcome read_lines(struct reader *r, struct file *f, int64_t *budget)
 {
         size_t want = (size_t)(f->scanned - f->read) + READ_BYTES;
-        ssize_t n = source(r, f, f->read, r->buffer, want);
+        ssize_t n = fetch(r, f, want);
 
         if (n < 0)
-                return READ_FAILED;
+                return failed(n);
         if (n == 0)
                 return READ_END;
         *budget -= n;
@@ -134,8 +157,8 @@ static enum read_outcome read_long_line(struct reader *r, struct file *f, int64_
                 const char *lf = memchr(scratch, '\n', (size_t)n);
                 if (lf) {
                         size_t size = (size_t)(f->scanned - f->read + (lf - scratch) + 1);
-                        if (source(r, f, f->read, r->buffer, keep) != (ssize_t)keep)
-                                return READ_FAILED;
+                        if ((n = fetch(r, f, keep)) != (ssize_t)keep)
+                                return n < 0 ? failed(n) : READ_CUT;
                         ship_one(r, f, &(struct line){ r->buffer, size - 1, size }, keep);
                         return READ_MORE;
                 }
@@ -149,10 +172,8 @@ static enum read_outcome read_long_line(struct reader *r, struct file *f, int64_
 enum read_outcome reader_read(struct reader *r, struct file *f, int64_t *budget)
 {
         bool is_long = f->scanned - f->read > r->config->max_line_bytes;
-        struct file_stat st;
 
-        /* After a pause the file may have been cut and have grown again by the time its end is reached. */
-        if (f->cut || (file_stat(f->fd, "", &st) == 0 && st.size < f->read))
+        if (f->cut)
                 return READ_CUT;
         return is_long ? read_long_line(r, f, budget) : read_lines(r, f, budget);
 }

@@ -22,7 +22,7 @@ void reader_free(struct reader *r);             /* NULL ok */
 enum read_outcome {
         READ_MORE,      /* one share is read, or the sink is full: there is more */
         READ_END,       /* all that was there a moment ago is read */
-        READ_CUT,       /* it is shorter than what was read of it, or begins differently: nothing was read */
+        READ_CUT,       /* what stands before f->read is not what was read there: truncated; nothing was read */
         READ_FAILED,    /* logged and counted */
 };
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "base/mem.h"
 #include "shipper/checkpoint.h"
@@ -52,7 +53,7 @@ int rename(const char *from, const char *to)
 }
 
 /* What a load handed out, by the number in the id. */
-struct seen { int64_t offset[16]; char *path[16]; unsigned n; };
+struct seen { int64_t offset[16], size[16]; struct mark mark[16]; char *path[16]; unsigned n; };
 
 static void see(void *arg, const struct checkpoint_row *row)
 {
@@ -61,6 +62,8 @@ static void see(void *arg, const struct checkpoint_row *row)
 
         assert_true(i < 16);
         s->offset[i] = row->offset;
+        s->size[i] = row->size;
+        s->mark[i] = row->mark;
         s->path[i] = xstrdup(row->path);
         s->n++;
 }
@@ -144,6 +147,52 @@ static void any_path_survives(void **state)
         assert_string_equal(s.path[3], path);
         seen_free(&s);
         checkpoint_free(c);
+}
+
+static void size_and_mark_survive(void **state)
+{
+        struct seen s = { 0 };
+        struct err e = { 0 };
+        struct checkpoint *c = open_ok(*state, NULL, NULL);
+        struct checkpoint_row row = row_of(6, 100, "/link");
+
+        row.size = 120;
+        row.mark = (struct mark){ 90, 0xabcdef };
+        checkpoint_put(c, &row);
+        assert_int_equal(checkpoint_flush(c, &e), 0);
+        for (int i = 0; i < 2; i++) {           /* the second time from what opening wrote anew */
+                checkpoint_free(c);
+                seen_free(&s);
+                c = open_ok(*state, &s, NULL);
+                assert_int_equal(s.size[6], 120);
+                assert_int_equal(s.mark[6].at, 90);
+                assert_int_equal(s.mark[6].hash, 0xabcdef);
+        }
+        seen_free(&s);
+        checkpoint_free(c);
+}
+
+static void a_row_of_version_1_is_still_good(void **state)
+{
+        const char *row = "f BwAAAAAAAAAAAAAAAAAAAA 107 1700000000000000001 2 7 00000000feedbeef 77 /a%20b";
+        char *path = tmpdir_path(*state, "checkpoint");
+        char *text = xasprintf("sluice-checkpoint 1\n%s %08x\n", row, (unsigned)XXH3_64bits(row, strlen(row)));
+        struct seen s = { 0 };
+        unsigned bad = 99;
+
+        file_write(path, text);
+        for (int i = 0; i < 2; i++) {
+                struct checkpoint *c = open_ok(*state, &s, &bad);
+                assert_int_equal(bad, 0);
+                assert_int_equal(s.n, 1);
+                assert_int_equal(s.offset[7], 77);
+                assert_int_equal(s.mark[7].at, 0);
+                assert_string_equal(s.path[7], "/a b");
+                seen_free(&s);
+                checkpoint_free(c);
+        }
+        free(text);
+        free(path);
 }
 
 static void a_forgotten_file_is_gone(void **state)
@@ -234,7 +283,7 @@ static void a_file_of_another_kind_is_not_overwritten(void **state)
         struct err e = { 0 };
         unsigned bad;
 
-        file_write(path, "sluice-checkpoint 2\nsomething of a later version\n");
+        file_write(path, "sluice-checkpoint 3\nsomething of a later version\n");
         assert_int_equal(checkpoint_open(*state, NULL, NULL, &c, &bad, &e), -EINVAL);
         assert_non_null(strstr(e.msg, path));
         char *text = file_read(path, NULL);
@@ -315,6 +364,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(the_newest_row_of_a_file_wins),
                 TEST(any_path_survives),
+                TEST(size_and_mark_survive),
+                TEST(a_row_of_version_1_is_still_good),
                 TEST(a_forgotten_file_is_gone),
                 TEST(torn_at_any_byte_it_loads_what_was_whole),
                 TEST(a_damaged_row_is_counted_and_spoils_no_other),

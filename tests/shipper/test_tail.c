@@ -396,6 +396,45 @@ static void a_truncated_file_starts_at_zero_under_new_ids(void **state)
         free(path);
 }
 
+static void a_file_that_grew_past_its_old_end_behind_our_back_starts_at_zero(void **state)
+{
+        struct rig *r = *state;
+        char *path = path_in(r, "a.log");
+
+        append(r, "a.log", "head\nold line one\n");
+        answer_all(r);
+        file_write(path, "head\nnew line one\nnew line two\n");       /* nobody looks in between */
+        answer_all(r);
+        assert_int_equal(stat_get(&r->stats.lines_acked), 5);
+
+        tear_down(r);
+        file_write(path, "head\nnewer line one\nnewer line two\nnewer line three\n");
+        start(r);
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 4);
+        assert_true(shipped(r, "head") && shipped(r, "newer line one"));
+        free(path);
+}
+
+static void a_position_in_the_middle_of_the_acknowledged_is_resumed(void **state)
+{
+        struct rig *r = *state;
+
+        append(r, "a.log", "one\n");
+        turns(r);
+        append(r, "a.log", "two\nthree\n");
+        turns(r);
+        sink_held_answer(r->sink, find_message(r, "one"), VERDICT_DONE, 0, NULL);
+        sink_held_answer(r->sink, find_message(r, "two"), VERDICT_DONE, 0, NULL);
+        tail_save(r->tail, true);
+        append(r, "a.log", "four\n");
+        kill_and_start(r);
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 2);
+        assert_true(shipped(r, "three") && shipped(r, "four"));
+        assert_int_equal(stat_get(&r->stats.lost_truncated), 0);
+}
+
 static void a_restart_right_after_a_truncation_gives_no_id_twice(void **state)
 {
         struct rig *r = *state;
@@ -694,6 +733,8 @@ int main(void)
                 TEST(old_siblings_are_left_alone),
                 TEST(a_file_deleted_while_open_is_read_to_its_end_and_let_go),
                 TEST(a_truncated_file_starts_at_zero_under_new_ids),
+                TEST(a_file_that_grew_past_its_old_end_behind_our_back_starts_at_zero),
+                TEST(a_position_in_the_middle_of_the_acknowledged_is_resumed),
                 TEST(a_restart_right_after_a_truncation_gives_no_id_twice),
                 TEST(a_truncation_while_reading_is_stopped_is_seen),
                 TEST(a_file_cut_back_inside_an_unfinished_line_goes_on_there),
