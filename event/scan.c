@@ -17,6 +17,9 @@
 #include <endian.h>
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 struct scanner {
         const char *p, *end;
         const char *const *paths;
@@ -24,8 +27,12 @@ struct scanner {
         struct scan_members *members; /* NULL: nobody asks */
         uint32_t found;               /* bit i: values[i] is set */
         int depth;
+        uint32_t objects; /* begun so far */
+        uint64_t *filter; /* FILTER_WORDS, a bit for each name of each object seen; NULL: nobody asks */
         struct scan_info info;
 };
+
+enum { FILTER_WORDS = 64 };
 
 /* Which paths an object or a key is about; bit i is paths[i]. */
 struct match {
@@ -263,7 +270,17 @@ static void list_member(struct scan_members *m, const struct scan_value *key, bo
         m->n++;
 }
 
-static bool scan_member(struct scanner *s, const struct match *outer)
+/* A bit that is set already is a name that stood here before, or an accident. */
+static void note_name(struct scanner *s, uint32_t object, const struct scan_value *key, bool escaped)
+{
+        uint64_t hash = XXH3_64bits_withSeed(key->p, key->len, object);
+        uint64_t *word = &s->filter[hash % FILTER_WORDS], bit = (uint64_t)1 << (hash >> 58);
+
+        s->info.maybe_double |= escaped || (*word & bit);
+        *word |= bit;
+}
+
+static bool scan_member(struct scanner *s, const struct match *outer, uint32_t object)
 {
         struct match inner = { .fits = 0 };
         struct scan_value key, value;
@@ -271,6 +288,8 @@ static bool scan_member(struct scanner *s, const struct match *outer)
 
         if (!scan_string(s, &key, &escaped))
                 return false;
+        if (s->filter)
+                note_name(s, object, &key, escaped);
         if (!escaped && outer->fits)
                 inner = match_key(s, outer, &key);
         skip_space(s);
@@ -288,13 +307,15 @@ static bool scan_member(struct scanner *s, const struct match *outer)
 
 static bool scan_object(struct scanner *s, const struct match *m)
 {
+        uint32_t object = ++s->objects;
+
         s->p++;
         skip_space(s);
         if (take(s, '}'))
                 return true;
         do {
                 skip_space(s);
-                if (!scan_member(s, m))
+                if (!scan_member(s, m, object))
                         return false;
                 skip_space(s);
         } while (take(s, ','));
@@ -351,6 +372,28 @@ static bool scan_value(struct scanner *s, const struct match *m, struct scan_val
         return true;
 }
 
+static enum scan_result scan_all(struct scanner *s, size_t n, struct scan_info *info)
+{
+        struct match root = { .fits = (uint32_t)(((uint64_t)1 << n) - 1) };
+        struct scan_value whole;
+
+        CHECK(n <= SCAN_PATHS);
+        for (size_t i = 0; i < n; i++)
+                s->values[i] = (struct scan_value){ .type = SCAN_ABSENT };
+        skip_space(s);
+        bool ok = scan_value(s, &root, &whole);
+        skip_space(s);
+        ok = ok && s->p == s->end;
+        if (!ok) /* what was found before the fault is no field of anything */
+                for (size_t i = 0; i < n; i++)
+                        s->values[i] = (struct scan_value){ .type = SCAN_ABSENT };
+        if (info)
+                *info = s->info;
+        if (!ok)
+                return SCAN_INVALID;
+        return whole.type == SCAN_OBJECT ? SCAN_IS_OBJECT : SCAN_IS_OTHER;
+}
+
 enum scan_result scan_json(const char *text, size_t len, const char *const *paths, size_t n,
                            struct scan_value *values, struct scan_info *info)
 {
@@ -361,30 +404,24 @@ enum scan_result scan_json_members(const char *text, size_t len, const char *con
                                    struct scan_value *values, struct scan_info *info,
                                    struct scan_members *members)
 {
-        CHECK(n <= SCAN_PATHS);
-
         struct scanner s = {
                 .p = text, .end = text + len, .paths = paths, .values = values, .members = members
         };
-        struct match root = { .fits = (uint32_t)(((uint64_t)1 << n) - 1) };
-        struct scan_value whole;
 
-        for (size_t i = 0; i < n; i++)
-                values[i] = (struct scan_value){ .type = SCAN_ABSENT };
         if (members)
                 members->n = 0;
-        skip_space(&s);
-        bool ok = scan_value(&s, &root, &whole);
-        skip_space(&s);
-        ok = ok && s.p == s.end;
-        if (!ok) /* what was found before the fault is no field of anything */
-                for (size_t i = 0; i < n; i++)
-                        values[i] = (struct scan_value){ .type = SCAN_ABSENT };
-        if (info)
-                *info = s.info;
-        if (!ok)
-                return SCAN_INVALID;
-        return whole.type == SCAN_OBJECT ? SCAN_IS_OBJECT : SCAN_IS_OTHER;
+        return scan_all(&s, n, info);
+}
+
+enum scan_result scan_json_doubles(const char *text, size_t len, const char *const *paths, size_t n,
+                                   struct scan_value *values, struct scan_info *info)
+{
+        uint64_t filter[FILTER_WORDS] = { 0 };
+        struct scanner s = {
+                .p = text, .end = text + len, .paths = paths, .values = values, .filter = filter
+        };
+
+        return scan_all(&s, n, info);
 }
 
 /* --- unescaping ----------------------------------------------------------------------------- */

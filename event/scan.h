@@ -39,6 +39,7 @@ enum scan_result {
 struct scan_info {
         bool has_newline;       /* a raw newline between tokens: must be blanked before it goes into a bulk */
         bool invalid_utf8;      /* somewhere in a string */
+        bool maybe_double;      /* scan_json_doubles: a name may stand twice in one object, at any depth; false: none does */
 };
 
 /* values[i] receives paths[i]; n is at most SCAN_PATHS.  All are SCAN_ABSENT
@@ -46,6 +47,10 @@ struct scan_info {
  * seen before the fault. */
 enum scan_result scan_json(const char *text, size_t len, const char *const *paths, size_t n,
                            struct scan_value *values, struct scan_info *info);
+
+/* scan_json that also looks for double names, in the same pass. info is not NULL. */
+enum scan_result scan_json_doubles(const char *text, size_t len, const char *const *paths, size_t n,
+                                   struct scan_value *values, struct scan_info *info);
 
 /* The members of the outermost object, in their order. */
 struct scan_member {

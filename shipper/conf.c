@@ -14,7 +14,6 @@
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
 
-static const char *const parses[] = { "none", "syslog", NULL };
 static const char *const framings[] = { "auto", "lines", "octets", NULL };
 
 static const struct opt input_rows[] = {
@@ -23,8 +22,6 @@ static const struct opt input_rows[] = {
         { "listen", OPT_STRING, offsetof(struct input_config, listen),
           .help = "where lines come in instead: tcp://HOST:PORT, udp://HOST:PORT, unix://PATH, unixgram://PATH or "
                   "stdin://" },
-        { "parse", OPT_CHOICE, offsetof(struct input_config, parse), .def = "none", .choices = parses,
-          .help = "what is in a line of listen; syslog: RFC 5424 and RFC 3164, and a line that is neither stays as it is" },
         { "framing", OPT_CHOICE, offsetof(struct input_config, framing), .def = "auto", .choices = framings,
           .help = "of tcp and unix (RFC 6587); auto: octets where a count and '<' begin a message, else lines" },
         { "ring_size", OPT_SIZE, offsetof(struct input_config, ring_size), .def = "64 MiB", .min = 1 << 20,
@@ -39,6 +36,7 @@ static const struct opt input_rows[] = {
           .help = "of the file of unix and unixgram, octal" },
         { "service", OPT_STRING, offsetof(struct input_config, service),
           .help = "service.name of their lines; absent: the field is left out" },
+        PARSE_OPTS("parse", offsetof(struct input_config, parse)),
 };
 
 static void check_listen(const struct input_config *in, struct opt_errors *errors)
@@ -54,6 +52,16 @@ static void check_listen(const struct input_config *in, struct opt_errors *error
                 opt_complain(errors, "socket_mode: \"%s\": not an octal mode, as in \"0660\"", in->socket_mode);
 }
 
+static void check_parse(const struct parse_config *parse, struct opt_errors *errors)
+{
+        struct parser *parser = NULL;
+        struct err e = { 0 };
+
+        if (parser_new(parse, &parser, &e) < 0)
+                opt_complain(errors, "%s", e.msg);
+        parser_free(parser);
+}
+
 static void check_input(const void *conf, struct opt_errors *errors)
 {
         const struct input_config *in = conf;
@@ -64,8 +72,9 @@ static void check_input(const void *conf, struct opt_errors *errors)
                 check_listen(in, errors);
         else if (in->paths.n == 0)
                 opt_complain(errors, "paths: must be set, or listen");
-        else if (in->parse != PARSE_NONE)
-                opt_complain(errors, "parse: so far only for inputs with listen");
+        else if (in->parse.how == PARSE_SYSLOG)
+                opt_complain(errors, "parse: \"syslog\" is for inputs with listen");
+        check_parse(&in->parse, errors);
 }
 
 static const struct opt_table input_opts = { input_rows, ARRAY_LEN(input_rows), sizeof(struct input_config),

@@ -5,20 +5,19 @@
 
 #include "base/err.h"
 #include "config/opt.h"
+#include "event/parse.h"
 #include "sinks/output.h"
-
-enum input_parse { PARSE_NONE, PARSE_SYSLOG };
 
 struct input_config {
         struct strlist paths;           /* glob patterns; of an input with listen those of its ring */
         char *listen;                   /* endpoint.h; NULL: files */
-        int64_t parse;                  /* enum input_parse */
         int64_t framing;                /* enum splitter_mode */
         int64_t ring_size;
         int64_t max_connections;
         int64_t idle_timeout_ms;        /* 0: never */
         char *socket_mode;              /* octal */
         char *service;                  /* NULL: the field is absent */
+        struct parse_config parse;
 };
 
 struct shipper_config {

@@ -159,6 +159,7 @@ void file_make_stream(struct file *f, const char *host)
 {
         event_stream_fini(&f->stream);
         event_stream_init(&f->stream, &f->id, f->path, f->input->service, host);
+        parse_add_fields(&f->input->parse, &f->stream);
 }
 
 void file_row(struct file *f, struct checkpoint_row *ret)

@@ -287,7 +287,9 @@ static int build(struct shipper *s, struct err *e)
 
         s->ship = ship_new(s->loop, &s->stats, &hooks);
         s->tail = tail_new(&(struct tail_parts){ s->loop, &s->config, &s->stats, s->ship });
-        int r = open_state(s, e);
+        int r = ship_set_inputs(s->ship, &s->config.inputs, e);
+        if (r == 0)
+                r = open_state(s, e);
         if (r < 0)
                 return r;
         tail_set_checkpoint(s->tail, s->checkpoint);

@@ -58,7 +58,7 @@ void origin_apply(struct origin *o, const struct input_config *in, struct event_
         e->len = entry.len;
         e->flags |= entry.cut ? EVENT_TRUNCATED : 0;
         e->parts = &o->parts;
-        if (in->parse == PARSE_SYSLOG)
+        if (in->parse.how == PARSE_SYSLOG)
                 apply_syslog(o, e);
         struct buf *log = &o->parts.more[EVENT_LOG];
         if (log->len > 0 && entry.sender_len > 0)

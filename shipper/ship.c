@@ -13,6 +13,10 @@ enum {
         BEHIND_BATCHES = 64, /* with so many inside the output is behind: a batch waits until it is full */
 };
 
+struct ship_input {
+        struct parser *parser; /* owned; NULL: its lines are text */
+};
+
 struct ship {
         struct loop *loop;
         struct shipper_stats *stats;
@@ -21,11 +25,14 @@ struct ship {
         struct batch *open;                 /* owned; mostly NULL between turns */
         struct file *key_of;                /* whose key was put last into open ... */
         struct slice key;                   /* ... and where */
+        const struct input_config *configs; /* borrowed; those of inputs, in their order */
+        struct ship_input *inputs;          /* owned */
+        size_t ninputs;
         struct address *address;            /* borrowed; NULL: records need none */
         const struct input_config *dest_of; /* likewise: the input whose index was put last */
         struct slice dest;
-        int64_t read_ns;   /* wall time of this turn: its lines were read just now */
-        bool new_turn;     /* read_ns is of the turn before */
+        int64_t read_ns; /* wall time of this turn: its lines were read just now */
+        bool new_turn;   /* read_ns is of the turn before */
         struct origin origin;
         size_t last_bytes; /* of the last batch: a hint for the next */
 };
@@ -50,6 +57,28 @@ struct ship *ship_new(struct loop *l, struct shipper_stats *stats, const struct 
         return s;
 }
 
+static void free_inputs(struct ship *s)
+{
+        for (size_t i = 0; i < s->ninputs; i++)
+                parser_free(s->inputs[i].parser);
+        free(s->inputs);
+        s->inputs = NULL;
+        s->ninputs = 0;
+}
+
+int ship_set_inputs(struct ship *s, const struct tablelist *inputs, struct err *e)
+{
+        free_inputs(s);
+        s->configs = inputs->v;
+        s->inputs = xcalloc(inputs->n, sizeof(*s->inputs));
+        for (; s->ninputs < inputs->n; s->ninputs++) {
+                int r = parser_new(&s->configs[s->ninputs].parse, &s->inputs[s->ninputs].parser, e);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 void ship_free(struct ship *s)
 {
         if (!s)
@@ -58,6 +87,7 @@ void ship_free(struct ship *s)
                 give_back(s, &s->open->recs[i]);
         batch_free(s->open);
         origin_fini(&s->origin);
+        free_inputs(s);
         free(s);
 }
 
@@ -136,6 +166,55 @@ static void submit(struct ship *s)
         update_held(s);
 }
 
+static void count_parsed(struct ship *s, const struct parsed *p)
+{
+        static const size_t faults[PARSE_NFAULTS] = {
+                [PARSE_NOT_JSON] = offsetof(struct shipper_stats, unparsed_json),
+                [PARSE_NOT_LOGFMT] = offsetof(struct shipper_stats, unparsed_logfmt),
+                [PARSE_NO_MATCH] = offsetof(struct shipper_stats, unparsed_no_match),
+                [PARSE_GAVE_UP] = offsetof(struct shipper_stats, unparsed_gave_up),
+        };
+
+        if (p->fault != PARSE_FINE)
+                stat_inc((struct stat_value *)((char *)s->stats + faults[p->fault]));
+        if (p->bad_time)
+                stat_inc(&s->stats->bad_times);
+        if (p->doubles)
+                stat_add(&s->stats->double_keys, (int64_t)p->doubles);
+        if (p->repaired)
+                stat_add(&s->stats->utf8_repaired, (int64_t)p->repaired);
+}
+
+/* NULL: nothing is to be looked for in the lines of this file. */
+static const struct parsed *parse(struct ship *s, const struct file *f, struct event_line *event)
+{
+        size_t i = s->inputs ? (size_t)(f->input - s->configs) : 0;
+        const struct parsed *p;
+
+        if (i >= s->ninputs || !s->inputs[i].parser)
+                return NULL;
+        p = parser_run(s->inputs[i].parser, event);
+        count_parsed(s, p);
+        event->parts = &p->parts;
+        if (p->has_time)
+                event->wall_ns = p->time_ns;
+        return p;
+}
+
+static void put_header(struct batch *b, struct record *r, const char *name, const char *value, size_t len)
+{
+        if (len > 0)
+                batch_header(b, r, name, value, len);
+}
+
+static void put_headers(struct batch *b, struct record *r, const struct trace_headers *h)
+{
+        put_header(b, r, "traceparent", h->traceparent, h->traceparent_len);
+        put_header(b, r, "trace_id", h->trace_id, h->trace_id_len);
+        put_header(b, r, "span_id", h->span_id, h->span_id_len);
+        put_header(b, r, "user_id", h->user_id, h->user_id_len);
+}
+
 void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line *line, size_t limit)
 {
         begin_line(s);
@@ -150,6 +229,7 @@ void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line
         };
         if (f->input->listen)
                 origin_apply(&s->origin, f->input, &event);
+        const struct parsed *parsed = parse(s, f, &event);
         size_t repaired = event_write(&s->open->data, &f->stream, &event);
 
         struct record *r = batch_add(s->open);
@@ -157,6 +237,8 @@ void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line
         r->key = key;
         r->weight = 1;
         r->origin = f;
+        if (parsed)
+                put_headers(s->open, r, &parsed->headers);
         if (s->address)
                 put_address(s, f, r);
         CHECK(ackwin_open(&f->window, offset + (int64_t)line->size, &r->seq) == 0);

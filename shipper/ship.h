@@ -37,6 +37,9 @@ void ship_set_sink(struct ship *s, struct sink *sink);
 /* From now on a line's record carries its id and its index; borrowed. Only Elasticsearch wants them. */
 void ship_set_address(struct ship *s, struct address *a);
 
+/* From now on lines are parsed as their inputs say; borrowed. -EINVAL: a setting is wrong. */
+int ship_set_inputs(struct ship *s, const struct tablelist *inputs, struct err *e) MUST_CHECK;
+
 bool ship_has_room(struct ship *s);                     /* false: stop reading, room() will come */
 /* Adds the line that starts at offset of f; limit: its text is cut there and marked. Ask ship_has_room before each. */
 void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line *line, size_t limit);

@@ -19,6 +19,10 @@
         "Datagrams lost, by reason; ring_full: there was no room on disk; kernel: they came faster "  \
         "than they were read."
 
+#define LINES_UNPARSED                                                                            \
+        "Lines that were not what their input's parse says, shipped whole as text, by reason; "     \
+        "pattern_limit: the search was given up."
+
 #define SHIPPER_STATS(X)                                                                                      \
         X(COUNTER, lines_read, "lines_read_total", NULL, "Lines framed from files.")                          \
         X(COUNTER, lines_acked, "lines_acked_total", NULL, "Lines the output acknowledged.")                  \
@@ -26,6 +30,14 @@
           LINES_DROPPED)                            \
         X(COUNTER, dropped_read_again, "lines_dropped_total", "reason=\"read_again\"",                        \
           LINES_DROPPED)                            \
+        X(COUNTER, unparsed_json, "lines_unparsed_total", "reason=\"not_json\"", LINES_UNPARSED)              \
+        X(COUNTER, unparsed_logfmt, "lines_unparsed_total", "reason=\"not_logfmt\"", LINES_UNPARSED)          \
+        X(COUNTER, unparsed_no_match, "lines_unparsed_total", "reason=\"no_match\"", LINES_UNPARSED)          \
+        X(COUNTER, unparsed_gave_up, "lines_unparsed_total", "reason=\"pattern_limit\"", LINES_UNPARSED)      \
+        X(COUNTER, bad_times, "timestamps_unparsed_total", NULL,                                              \
+          "Lines whose time is in none of time_formats; theirs is the read time.")                            \
+        X(COUNTER, double_keys, "double_keys_total", NULL,                                                    \
+          "Members of lines left out because one of their name stood before them.")                           \
         X(GAUGE, lines_in_flight, "lines_in_flight", NULL, "Lines read and not yet settled.")                 \
         X(COUNTER, lines_truncated, "lines_truncated_total", NULL, "Lines cut at max_line_bytes.")            \
         X(COUNTER, utf8_repaired, "utf8_repaired_total", NULL, "U+FFFD put in for invalid UTF-8.")            \

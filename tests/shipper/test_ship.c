@@ -155,6 +155,74 @@ static void what_waits_when_it_ends_is_given_back(void **state)
         r->file->window.head = r->file->window.tail;
 }
 
+static char *auto_format[] = { (char *)"auto" };
+
+/* Lines of this input are parsed as JSON from here on. */
+static void use_json(struct rig *r)
+{
+        struct tablelist inputs = { &r->input, 1 };
+        struct err e = { 0 };
+
+        r->input.parse = (struct parse_config){ .how = PARSE_JSON, .time_formats = { auto_format, 1 } };
+        assert_int_equal(ship_set_inputs(r->ship, &inputs, &e), 0);
+}
+
+static void assert_header(const struct record *rec, unsigned i, const char *name, const char *value)
+{
+        assert_true(i < rec->nheaders);
+        const struct header *h = &rec->batch->headers[rec->first_header + i];
+        assert_string_equal(h->name, name);
+        assert_int_equal(h->value.len, strlen(value));
+        assert_memory_equal(batch_at(rec->batch, h->value), value, h->value.len);
+}
+
+static void ids_of_a_line_become_headers_of_its_record(void **state)
+{
+        static const char parent[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        struct rig *r = *state;
+
+        use_json(r);
+        assert_true(try_line(r, "{\"msg\":\"a\",\"user_id\":\"u7\",\"traceparent\":"
+                                "\"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\"}"));
+        assert_true(try_line(r, "{\"msg\":\"b\",\"trace_id\":\"not one\"}"));
+        ship_flush(r->ship);
+        const struct record *first = sink_held_record(r->sink, 0), *second = sink_held_record(r->sink, 1);
+        assert_int_equal(first->nheaders, 4);
+        assert_header(first, 0, "traceparent", parent);
+        assert_header(first, 1, "trace_id", "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_header(first, 2, "span_id", "00f067aa0ba902b7");
+        assert_header(first, 3, "user_id", "u7");
+        assert_true(
+                sink_held_value_has(r->sink, 0, "\"trace\":{\"id\":\"4bf92f3577b34da6a3ce929d0e0e4736\"}"));
+        assert_int_equal(second->nheaders, 0);
+        assert_true(sink_held_value_has(r->sink, 1, "\"trace\":{\"id\":\"not one\"}"));
+}
+
+static void what_a_line_is_not_is_counted(void **state)
+{
+        struct rig *r = *state;
+
+        use_json(r);
+        assert_true(try_line(r, "no json"));
+        assert_true(try_line(r, "{\"time\":\"half past nine\",\"a\":1,\"a\":2}"));
+        ship_flush(r->ship);
+        assert_true(sink_held_value_has(r->sink, 0, "\"message\":\"no json\""));
+        assert_int_equal(stat_get(&r->stats.unparsed_json), 1);
+        assert_int_equal(stat_get(&r->stats.bad_times), 1);
+        assert_int_equal(stat_get(&r->stats.double_keys), 1);
+        assert_int_equal(stat_get(&r->stats.lines_read), 2);
+}
+
+static void a_line_without_parse_is_text(void **state)
+{
+        struct rig *r = *state;
+
+        assert_true(try_line(r, "{\"msg\":\"a\"}"));
+        ship_flush(r->ship);
+        assert_true(sink_held_value_has(r->sink, 0, "\"message\":\"{\\\"msg\\\":"));
+        assert_int_equal(sink_held_record(r->sink, 0)->nheaders, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -163,6 +231,9 @@ int main(void)
                 TEST(an_outage_leaves_room_for_many_short_lines),
                 TEST(what_waits_for_company_goes_when_an_answer_came),
                 TEST(what_waits_when_it_ends_is_given_back),
+                TEST(ids_of_a_line_become_headers_of_its_record),
+                TEST(what_a_line_is_not_is_counted),
+                TEST(a_line_without_parse_is_text),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
