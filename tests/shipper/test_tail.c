@@ -416,6 +416,23 @@ static void a_file_that_grew_past_its_old_end_behind_our_back_starts_at_zero(voi
         free(path);
 }
 
+static void what_vanished_unread_is_counted(void **state)
+{
+        struct rig *r = *state;
+        char *path = path_in(r, "a.log");
+
+        append(r, "a.log", "one\ntwo\nthree\n");
+        turns(r);
+        sink_held_answer(r->sink, find_message(r, "one"), VERDICT_DONE, 0, NULL);
+        tail_save(r->tail, true);
+        tear_down(r);
+        unlink(path);
+        start(r);
+        turns(r);
+        assert_int_equal(stat_get(&r->stats.lost_vanished), strlen("two\nthree\n"));
+        free(path);
+}
+
 static void a_position_in_the_middle_of_the_acknowledged_is_resumed(void **state)
 {
         struct rig *r = *state;
@@ -734,6 +751,7 @@ int main(void)
                 TEST(a_file_deleted_while_open_is_read_to_its_end_and_let_go),
                 TEST(a_truncated_file_starts_at_zero_under_new_ids),
                 TEST(a_file_that_grew_past_its_old_end_behind_our_back_starts_at_zero),
+                TEST(what_vanished_unread_is_counted),
                 TEST(a_position_in_the_middle_of_the_acknowledged_is_resumed),
                 TEST(a_restart_right_after_a_truncation_gives_no_id_twice),
                 TEST(a_truncation_while_reading_is_stopped_is_seen),
