@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -176,9 +177,74 @@ static void what_waits_for_somebody_comes_with_advice(void **state)
         assert_null(es_advice(0, &none));
 }
 
+/* ---- the operator's table ---------------------------------------------------------------------------------- */
+
+static enum es_verdict verdict_named(const char *name)
+{
+        static const struct {
+                const char *name;
+                enum es_verdict verdict;
+        } names[] = { { "done", ES_DONE },        { "duplicate", ES_DUPLICATE }, { "reject", ES_REJECT },
+                      { "again", ES_AGAIN },      { "blocked", ES_BLOCKED },     { "ten times", ES_STRIKE },
+                      { "operator", ES_OPERATOR } };
+
+        for (size_t i = 0; i < ARRAY_LEN(names); i++)
+                if (strcmp(names[i].name, name) == 0)
+                        return names[i].verdict;
+        fail_msg("docs/collector.md: no such verdict: %s", name);
+        return ES_DONE;
+}
+
+/* Cuts "| a | b |" into its trimmed cells. */
+static size_t cells_of(char *line, char **cells, size_t max)
+{
+        size_t n = 0;
+
+        for (char *p = line + 1, *end; n < max && (end = strchr(p, '|')) != NULL; p = end + 1) {
+                char *last = end;
+                p += strspn(p, " ");
+                while (last > p && last[-1] == ' ')
+                        last--;
+                *last = '\0';
+                cells[n++] = p;
+        }
+        return n;
+}
+
+static const char *or_any(const char *cell, const char *any)
+{
+        return strcmp(cell, "*") == 0 ? any : cell;
+}
+
+/* A row of the documents' table tells the truth for an answer that fits it and no row before it. */
+static void the_table_in_the_manual_is_the_one_in_force(void **state)
+{
+        FILE *f = fopen("docs/collector.md", "r");
+        char line[1024], *c[8];
+        unsigned rows = 0;
+        (void)state;
+
+        assert_non_null(f);
+        while (fgets(line, sizeof line, f)) {
+                if (line[0] != '|' || cells_of(line, c, 8) != 5 || strcmp(c[0], "status") == 0 ||
+                    c[0][0] == '-')
+                        continue;
+                unsigned status = c[0][0] == '*' ? 418 : (unsigned)strtoul(c[0], NULL, 10);
+                struct es_error e =
+                        error_of(or_any(c[1], "unheard_of_exception"), or_any(c[2], "some reason"));
+                struct es_item item = { .status = status, .error = &e };
+                if (es_verdict_item(&item) != verdict_named(c[4]))
+                        fail_msg("docs/collector.md: %s %s %s is not %s", c[0], c[1], c[2], c[4]);
+                rows++;
+        }
+        fclose(f);
+        assert_int_equal(rows, 32);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_table_in_the_manual_is_the_one_in_force),
                 cmocka_unit_test(each_document_gets_the_verdict_of_the_table),
                 cmocka_unit_test(the_failure_store_is_told_from_the_index),
                 cmocka_unit_test(each_failed_request_is_treated_as_the_table_says),
