@@ -74,3 +74,12 @@ bool ackwin_ack(struct ackwin *w, uint64_t seq)
         }
         return w->committed != before;
 }
+
+bool ackwin_skip(struct ackwin *w, int64_t end)
+{
+        int64_t *to = w->head < w->tail ? &entry(w, w->tail - 1)->end : &w->committed;
+
+        CHECK(end >= *to);
+        *to = end;
+        return to == &w->committed;
+}

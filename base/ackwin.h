@@ -42,6 +42,10 @@ int ackwin_open(struct ackwin *w, int64_t end, uint64_t *ret_seq) MUST_CHECK;
  * Acking twice, or acking what was never opened, is a bug and aborts. */
 bool ackwin_ack(struct ackwin *w, uint64_t seq);
 
+/* Moves to `end` over what needs no ack: at once when nothing is open, else together with the newest entry.
+ * True when `committed` moved. */
+bool ackwin_skip(struct ackwin *w, int64_t end);
+
 static inline int64_t ackwin_committed(const struct ackwin *w) { return w->committed; }
 static inline size_t ackwin_inflight(const struct ackwin *w) { return (size_t)(w->tail - w->head); }
 

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "event/filter.h"
 #include "shipper/endpoint.h"
+#include "shipper/rate.h"
 #include "shipper/sources.h"
 
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
@@ -37,6 +39,16 @@ static const struct opt input_rows[] = {
         { "service", OPT_STRING, offsetof(struct input_config, service),
           .help = "service.name of their lines; absent: the field is left out" },
         PARSE_OPTS("parse", offsetof(struct input_config, parse)),
+        { "include", OPT_LIST, offsetof(struct input_config, include),
+          .help = "PCRE2 patterns: only lines in which one is found are shipped" },
+        { "exclude", OPT_LIST, offsetof(struct input_config, exclude),
+          .help = "PCRE2 patterns: lines in which one is found are dropped and counted" },
+        { "rate_limit", OPT_STRING, offsetof(struct input_config, rate_limit),
+          .help = "of the input's lines, as in \"1000/s\", \"600/m\" or \"100/h\"; what is beyond is dropped and counted" },
+        { "rate_burst", OPT_INT, offsetof(struct input_config, rate_burst), .def = "0", .min = 0, .max = 1000000000,
+          .help = "lines that may come at once after a pause; 0: what the rate allows in a second" },
+        { "rate_sample", OPT_INT, offsetof(struct input_config, rate_sample), .def = "0", .min = 0, .max = 1000000000,
+          .help = "of the lines beyond the rate one of so many is kept; 0: none" },
 };
 
 static void check_listen(const struct input_config *in, struct opt_errors *errors)
@@ -52,14 +64,21 @@ static void check_listen(const struct input_config *in, struct opt_errors *error
                 opt_complain(errors, "socket_mode: \"%s\": not an octal mode, as in \"0660\"", in->socket_mode);
 }
 
-static void check_parse(const struct parse_config *parse, struct opt_errors *errors)
+static void check_lines(const struct input_config *in, struct opt_errors *errors)
 {
         struct parser *parser = NULL;
+        struct filter *filter = NULL;
+        struct rate rate;
         struct err e = { 0 };
 
-        if (parser_new(parse, &parser, &e) < 0)
+        if (parser_new(&in->parse, &parser, &e) < 0)
                 opt_complain(errors, "%s", e.msg);
         parser_free(parser);
+        if (filter_new(&in->include, &in->exclude, &filter, &e) < 0)
+                opt_complain(errors, "%s", e.msg);
+        filter_free(filter);
+        if (rate_init(&rate, in->rate_limit, in->rate_burst, in->rate_sample, &e) < 0)
+                opt_complain(errors, "%s", e.msg);
 }
 
 static void check_input(const void *conf, struct opt_errors *errors)
@@ -74,7 +93,7 @@ static void check_input(const void *conf, struct opt_errors *errors)
                 opt_complain(errors, "paths: must be set, or listen");
         else if (in->parse.how == PARSE_SYSLOG)
                 opt_complain(errors, "parse: \"syslog\" is for inputs with listen");
-        check_parse(&in->parse, errors);
+        check_lines(in, errors);
 }
 
 static const struct opt_table input_opts = { input_rows, ARRAY_LEN(input_rows), sizeof(struct input_config),

@@ -18,6 +18,9 @@ struct input_config {
         char *socket_mode;              /* octal */
         char *service;                  /* NULL: the field is absent */
         struct parse_config parse;
+        struct strlist include, exclude;        /* patterns */
+        char *rate_limit;               /* "1000/s"; NULL: none */
+        int64_t rate_burst, rate_sample;
 };
 
 struct shipper_config {

@@ -5,7 +5,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "event/filter.h"
 #include "shipper/origin.h"
+#include "shipper/rate.h"
 
 enum {
         BATCH_BYTES = 256 * 1024, /* of events: a batch is handed on when it holds so much */
@@ -15,6 +17,8 @@ enum {
 
 struct ship_input {
         struct parser *parser; /* owned; NULL: its lines are text */
+        struct filter *filter; /* owned; NULL: all of them are wanted */
+        struct rate rate;
 };
 
 struct ship {
@@ -54,13 +58,16 @@ struct ship *ship_new(struct loop *l, struct shipper_stats *stats, const struct 
         s->stats = stats;
         s->hooks = *hooks;
         s->last_bytes = FIRST_BYTES;
+        s->new_turn = true;
         return s;
 }
 
 static void free_inputs(struct ship *s)
 {
-        for (size_t i = 0; i < s->ninputs; i++)
+        for (size_t i = 0; i < s->ninputs; i++) {
                 parser_free(s->inputs[i].parser);
+                filter_free(s->inputs[i].filter);
+        }
         free(s->inputs);
         s->inputs = NULL;
         s->ninputs = 0;
@@ -71,8 +78,15 @@ int ship_set_inputs(struct ship *s, const struct tablelist *inputs, struct err *
         free_inputs(s);
         s->configs = inputs->v;
         s->inputs = xcalloc(inputs->n, sizeof(*s->inputs));
-        for (; s->ninputs < inputs->n; s->ninputs++) {
-                int r = parser_new(&s->configs[s->ninputs].parse, &s->inputs[s->ninputs].parser, e);
+        s->ninputs = inputs->n;
+        for (size_t i = 0; i < inputs->n; i++) {
+                const struct input_config *c = &s->configs[i];
+                struct ship_input *in = &s->inputs[i];
+                int r = parser_new(&c->parse, &in->parser, e);
+                if (r == 0)
+                        r = filter_new(&c->include, &c->exclude, &in->filter, e);
+                if (r == 0)
+                        r = rate_init(&in->rate, c->rate_limit, c->rate_burst, c->rate_sample, e);
                 if (r < 0)
                         return r;
         }
@@ -144,18 +158,22 @@ static void put_address(struct ship *s, const struct file *f, struct record *r)
                                 IDENT_LINE_TEXT };
 }
 
-static void begin_line(struct ship *s)
+static void begin_turn(struct ship *s)
 {
-        if (!s->open) {
-                s->open = batch_new(s->last_bytes);
-                s->key_of = NULL;
-                s->new_turn = true;
-        }
-        if (s->new_turn) {
-                s->read_ns = loop_clock(s->loop)->wall_ns(loop_clock(s->loop));
-                s->dest_of = NULL; /* an index may have the date in its name */
-                s->new_turn = false;
-        }
+        if (!s->new_turn)
+                return;
+        s->read_ns = loop_clock(s->loop)->wall_ns(loop_clock(s->loop));
+        s->dest_of = NULL; /* an index may have the date in its name */
+        s->new_turn = false;
+}
+
+static void begin_batch(struct ship *s)
+{
+        if (s->open)
+                return;
+        s->open = batch_new(s->last_bytes);
+        s->key_of = NULL;
+        s->dest_of = NULL;
 }
 
 static void submit(struct ship *s)
@@ -185,15 +203,41 @@ static void count_parsed(struct ship *s, const struct parsed *p)
                 stat_add(&s->stats->utf8_repaired, (int64_t)p->repaired);
 }
 
-/* NULL: nothing is to be looked for in the lines of this file. */
-static const struct parsed *parse(struct ship *s, const struct file *f, struct event_line *event)
+/* NULL: its lines go as they are. */
+static struct ship_input *input_of(struct ship *s, const struct file *f)
 {
         size_t i = s->inputs ? (size_t)(f->input - s->configs) : 0;
+
+        return i < s->ninputs ? &s->inputs[i] : NULL;
+}
+
+/* The line is done with: its position moves on with those before it. */
+static void drop(struct ship *s, struct file *f, int64_t offset, const struct line *line,
+                 struct stat_value *reason)
+{
+        stat_inc(&s->stats->lines_read);
+        stat_add(&s->stats->bytes_read, (int64_t)line->size);
+        stat_inc(reason);
+        if (ackwin_skip(&f->window, offset + (int64_t)line->size))
+                s->hooks.settled(s->hooks.arg, f);
+}
+
+/* NULL: it goes on; else what counts it. */
+static struct stat_value *why_not(struct ship *s, struct ship_input *in, const struct event_line *event)
+{
+        if (in->filter && !filter_wants(in->filter, event->text, event->len))
+                return &s->stats->dropped_filtered;
+        return rate_take(&in->rate, loop_now_ms(s->loop)) ? NULL : &s->stats->dropped_rate_limited;
+}
+
+/* NULL: nothing is to be looked for in the lines of this input. */
+static const struct parsed *parse(struct ship *s, struct ship_input *in, struct event_line *event)
+{
         const struct parsed *p;
 
-        if (i >= s->ninputs || !s->inputs[i].parser)
+        if (!in || !in->parser)
                 return NULL;
-        p = parser_run(s->inputs[i].parser, event);
+        p = parser_run(in->parser, event);
         count_parsed(s, p);
         event->parts = &p->parts;
         if (p->has_time)
@@ -217,9 +261,7 @@ static void put_headers(struct batch *b, struct record *r, const struct trace_he
 
 void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line *line, size_t limit)
 {
-        begin_line(s);
-        struct slice key = key_for(s, f);
-        size_t start = s->open->data.len;
+        begin_turn(s);
         struct event_line event = {
                 .wall_ns = s->read_ns,
                 .offset = (uint64_t)offset,
@@ -229,7 +271,16 @@ void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line
         };
         if (f->input->listen)
                 origin_apply(&s->origin, f->input, &event);
-        const struct parsed *parsed = parse(s, f, &event);
+        struct ship_input *in = input_of(s, f);
+        struct stat_value *reason = in ? why_not(s, in, &event) : NULL;
+        if (reason) {
+                drop(s, f, offset, line, reason);
+                return;
+        }
+        begin_batch(s);
+        const struct parsed *parsed = parse(s, in, &event);
+        struct slice key = key_for(s, f);
+        size_t start = s->open->data.len;
         size_t repaired = event_write(&s->open->data, &f->stream, &event);
 
         struct record *r = batch_add(s->open);

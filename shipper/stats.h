@@ -13,7 +13,8 @@
 
 #define LINES_DROPPED                                                                             \
         "Lines given up, by reason; rejected: the output will never take them; read_again: not "   \
-        "acknowledged before a reload, counted as read once more after it."
+        "acknowledged before a reload, counted as read once more after it; filtered: include or "       \
+        "exclude; rate_limited: beyond the input's rate_limit."
 
 #define DATAGRAMS_DROPPED                                                                         \
         "Datagrams lost, by reason; ring_full: there was no room on disk; kernel: they came faster "  \
@@ -30,6 +31,8 @@
           LINES_DROPPED)                            \
         X(COUNTER, dropped_read_again, "lines_dropped_total", "reason=\"read_again\"",                        \
           LINES_DROPPED)                            \
+        X(COUNTER, dropped_filtered, "lines_dropped_total", "reason=\"filtered\"", LINES_DROPPED)            \
+        X(COUNTER, dropped_rate_limited, "lines_dropped_total", "reason=\"rate_limited\"", LINES_DROPPED)    \
         X(COUNTER, unparsed_json, "lines_unparsed_total", "reason=\"not_json\"", LINES_UNPARSED)              \
         X(COUNTER, unparsed_logfmt, "lines_unparsed_total", "reason=\"not_logfmt\"", LINES_UNPARSED)          \
         X(COUNTER, unparsed_no_match, "lines_unparsed_total", "reason=\"no_match\"", LINES_UNPARSED)          \

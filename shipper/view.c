@@ -26,7 +26,8 @@ const char *shipper_trouble(struct shipper *s)
 
 int64_t shipper_dropped(const struct shipper *s)
 {
-        return stat_get(&s->stats.dropped_rejected) + stat_get(&s->stats.dropped_read_again);
+        return stat_get(&s->stats.dropped_rejected) + stat_get(&s->stats.dropped_read_again) +
+               stat_get(&s->stats.dropped_filtered) + stat_get(&s->stats.dropped_rate_limited);
 }
 
 static unsigned get_healthz(void *arg, struct buf *body)

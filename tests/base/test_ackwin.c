@@ -131,6 +131,26 @@ static void thousands_of_schedules_match_the_model(void **state)
                 one_schedule(seed);
 }
 
+static void what_needs_no_ack_moves_on_with_the_newest_entry(void **state)
+{
+        struct ackwin w;
+        uint64_t a, b;
+
+        (void)state;
+        ackwin_init(&w, 8, 10);
+        assert_true(ackwin_skip(&w, 20));
+        assert_int_equal(ackwin_committed(&w), 20);
+        assert_int_equal(ackwin_open(&w, 30, &a), 0);
+        assert_int_equal(ackwin_open(&w, 40, &b), 0);
+        assert_false(ackwin_skip(&w, 50));
+        ackwin_ack(&w, b);
+        assert_false(ackwin_skip(&w, 60));
+        assert_int_equal(ackwin_committed(&w), 20);
+        ackwin_ack(&w, a);
+        assert_int_equal(ackwin_committed(&w), 60);
+        ackwin_fini(&w);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -139,6 +159,7 @@ int main(void)
                 cmocka_unit_test(an_entry_of_no_length_moves_nothing),
                 cmocka_unit_test(a_burst_leaves_no_memory_behind),
                 cmocka_unit_test(thousands_of_schedules_match_the_model),
+                cmocka_unit_test(what_needs_no_ack_moves_on_with_the_newest_entry),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -223,6 +223,62 @@ static void a_line_without_parse_is_text(void **state)
         assert_int_equal(sink_held_record(r->sink, 0)->nheaders, 0);
 }
 
+static void use_input(struct rig *r)
+{
+        struct tablelist inputs = { &r->input, 1 };
+        struct err e = { 0 };
+
+        if (ship_set_inputs(r->ship, &inputs, &e) < 0)
+                fail_msg("%s", e.msg);
+}
+
+static void a_filtered_line_is_settled_at_once(void **state)
+{
+        struct rig *r = *state;
+        char *include[] = { (char *)"GET|POST" }, *exclude[] = { (char *)"/health" };
+
+        r->input.include = (struct strlist){ include, 1 };
+        r->input.exclude = (struct strlist){ exclude, 1 };
+        use_input(r);
+        assert_true(try_line(r, "GET /health"));
+        assert_true(try_line(r, "debug"));
+        ship_flush(r->ship);
+        assert_true(ship_idle(r->ship));
+        assert_int_equal(ackwin_committed(&r->file->window), r->offset);
+        assert_int_equal(stat_get(&r->stats.dropped_filtered), 2);
+        assert_int_equal(stat_get(&r->stats.lines_read), 2);
+        assert_int_equal(stat_get(&r->stats.bytes_read), r->offset);
+
+        /* Behind one that is in flight it moves on together with that, and never before it. */
+        int64_t before = r->offset;
+        assert_true(try_line(r, "GET /basket"));
+        assert_true(try_line(r, "GET /health"));
+        ship_flush(r->ship);
+        assert_int_equal(sink_held_count(r->sink), 1);
+        assert_int_equal(ackwin_committed(&r->file->window), before);
+        sink_held_answer(r->sink, 0, VERDICT_DONE, 0, NULL);
+        assert_int_equal(ackwin_committed(&r->file->window), r->offset);
+        assert_int_equal(stat_get(&r->stats.lines_read),
+                         stat_get(&r->stats.lines_acked) + stat_get(&r->stats.dropped_filtered));
+}
+
+static void lines_beyond_the_rate_are_dropped_and_some_of_them_kept(void **state)
+{
+        struct rig *r = *state;
+
+        r->input.rate_limit = (char *)"1/h";
+        r->input.rate_burst = 10;
+        r->input.rate_sample = 20;
+        use_input(r);
+        for (int i = 0; i < 110; i++)
+                assert_true(try_line(r, "a line"));
+        ship_flush(r->ship);
+        assert_int_equal(sink_held_count(r->sink), 10 + 5);
+        assert_int_equal(stat_get(&r->stats.dropped_rate_limited), 95);
+        sink_held_answer_all(r->sink, VERDICT_DONE);
+        assert_int_equal(ackwin_committed(&r->file->window), r->offset);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -234,6 +290,8 @@ int main(void)
                 TEST(ids_of_a_line_become_headers_of_its_record),
                 TEST(what_a_line_is_not_is_counted),
                 TEST(a_line_without_parse_is_text),
+                TEST(a_filtered_line_is_settled_at_once),
+                TEST(lines_beyond_the_rate_are_dropped_and_some_of_them_kept),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
