@@ -151,6 +151,31 @@ size_t json_escape(struct buf *b, const char *p, size_t n)
         return repaired;
 }
 
+size_t json_fit(const char *p, size_t n, size_t max)
+{
+        const char *start = p, *end = p + n;
+
+        if (n <= max / 6)
+                return n;
+        while (p < end) {
+                bool valid = true;
+                size_t took = 1, put = 1;
+                char piece[8];
+
+                if ((unsigned char)*p >= 0x80) {
+                        took = utf8_length(p, end, &valid);
+                        put = valid ? took : 3;
+                } else if (is_special((unsigned char)*p)) {
+                        put = put_escape(piece, (unsigned char)*p);
+                }
+                if (put > max)
+                        break;
+                max -= put;
+                p += took;
+        }
+        return (size_t)(p - start);
+}
+
 void json_repair_utf8(struct buf *b, const char *p, size_t n)
 {
         const char *end = p + n, *clean = p;

@@ -18,7 +18,10 @@
  * Returns the number of U+FFFD that were put in: 0 for valid UTF-8. */
 size_t json_escape(struct buf *b, const char *p, size_t n);
 
-/* The same with quotes. */
+/* How many of the n bytes go into `max` bytes when they are escaped; never half a character. */
+size_t json_fit(const char *p, size_t n, size_t max);
+
+/* The same as json_escape, with quotes. */
 size_t json_string(struct buf *b, const char *p, size_t n);
 void json_cstring(struct buf *b, const char *s);
 

@@ -143,9 +143,15 @@ void event_parts_fini(struct event_parts *p)
 
 /* --- lines ---------------------------------------------------------------------------------- */
 
+static inline struct ident line_id(const struct event_stream *s, const struct event_line *line)
+{
+        return line->span ? ident_of_span(&s->file, line->offset, line->span)
+                          : ident_of_line(&s->file, line->offset);
+}
+
 static void put_head(struct buf *b, const struct event_stream *s, const struct event_line *line)
 {
-        struct ident id = ident_of_line(&s->file, line->offset);
+        struct ident id = line_id(s, line);
         char *p = buf_reserve(b, HEAD_LEN);
 
         if (!p)
@@ -170,7 +176,7 @@ __attribute__((noinline)) static void put_flags(struct buf *b, unsigned flags)
 static void put_open_head(struct buf *b, const struct event_stream *s, const struct event_line *line)
 {
         bool precise = line->parts && line->parts->precise && line->wall_ns % 1000000 != 0;
-        struct ident id = ident_of_line(&s->file, line->offset);
+        struct ident id = line_id(s, line);
         char *p = buf_reserve(b, UP_TO_ID_LEN + NS_MORE + IDENT_LINE_TEXT + 1);
         size_t at = EVENT_ID_AT;
 

@@ -75,6 +75,7 @@ void event_parts_fini(struct event_parts *p);           /* zeroed struct ok */
 struct event_line {
         int64_t wall_ns;                /* goes to @timestamp */
         uint64_t offset;                /* of the line's first byte in the file */
+        uint64_t span;                  /* 0: one whole line; else its id is that of so many bytes of the file */
         const char *text;
         size_t len;                     /* without the terminator */
         unsigned flags;                 /* EVENT_: to log.flags */

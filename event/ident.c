@@ -5,12 +5,13 @@
  *
  *      file    'F'  text host  u64 inode  i64 birth_ns  u32 generation  text head
  *      line    'L'  file id (16 bytes)  u64 offset
+ *      span    'S'  file id (16 bytes)  u64 offset  u64 length
  *      record  'R'  text cluster  text topic  i32 partition  i64 offset  i64 timestamp_ms
  *
  * A host, cluster or topic of more than TEXT_MAX bytes stands as its length and
  * the 16 bytes of its own hash, which bounds the form.  The hash is XXH3-128
  * with seed 0 and its default secret; an id is its canonical (big-endian) form.
- * The first letter keeps the three kinds from ever hashing the same input.
+ * The first letter keeps the kinds from ever hashing the same input.
  *
  * To change anything here is to make a new scheme: take the next prefix.
  */
@@ -90,17 +91,31 @@ struct ident ident_of_file(const struct ident_file *file)
         return hash(f.bytes, f.len);
 }
 
-/* Runs for every line: no struct form, which would be 1.5 KiB of stack to touch. */
+static inline uint8_t *put_le64(uint8_t *p, uint64_t n)
+{
+        for (int shift = 0; shift < 64; shift += 8)
+                *p++ = (uint8_t)(n >> shift);
+        return p;
+}
+
+/* These two run for every line: no struct form, which would be 1.5 KiB of stack to touch. */
 struct ident ident_of_line(const struct ident *file, uint64_t offset)
 {
         uint8_t bytes[1 + sizeof(file->bytes) + sizeof(offset)];
-        uint8_t *p = bytes;
 
-        *p++ = 'L';
-        memcpy(p, file->bytes, sizeof(file->bytes));
-        p += sizeof(file->bytes);
-        for (int shift = 0; shift < 64; shift += 8)
-                *p++ = (uint8_t)(offset >> shift);
+        bytes[0] = 'L';
+        memcpy(bytes + 1, file->bytes, sizeof(file->bytes));
+        put_le64(bytes + 1 + sizeof(file->bytes), offset);
+        return hash(bytes, sizeof(bytes));
+}
+
+struct ident ident_of_span(const struct ident *file, uint64_t offset, uint64_t len)
+{
+        uint8_t bytes[1 + sizeof(file->bytes) + sizeof(offset) + sizeof(len)];
+
+        bytes[0] = 'S';
+        memcpy(bytes + 1, file->bytes, sizeof(file->bytes));
+        put_le64(put_le64(bytes + 1 + sizeof(file->bytes), offset), len);
         return hash(bytes, sizeof(bytes));
 }
 

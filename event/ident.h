@@ -40,6 +40,9 @@ struct ident_file {
 
 struct ident ident_of_file(const struct ident_file *f);
 struct ident ident_of_line(const struct ident *file, uint64_t offset);
+/* What is not one whole line: several lines as one event, or a line that had no end yet when it was taken.  Its length
+ * is part of its name: read again when there is more of it, it is another event, and not taken for this one. */
+struct ident ident_of_span(const struct ident *file, uint64_t offset, uint64_t len);
 
 /* For a record of anyone else: cluster id, topic, partition, offset and record timestamp. */
 struct ident ident_of_record(const char *cluster, const char *topic, int32_t partition, int64_t offset, int64_t timestamp_ms);

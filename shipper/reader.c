@@ -75,10 +75,10 @@ static enum read_outcome failed(ssize_t r)
         return r == -ESTALE ? READ_CUT : READ_FAILED;
 }
 
-static void ship_one(struct reader *r, struct file *f, const struct line *line, size_t limit)
+static void ship_one(struct reader *r, struct file *f, const struct frame *frame, size_t limit)
 {
-        ship_line(r->ship, f, f->read, line, limit);
-        f->read += (int64_t)line->size;
+        ship_line(r->ship, f, f->read, frame, limit);
+        f->read += (int64_t)frame->size;
         if (f->scanned < f->read)
                 f->scanned = f->read;
 }
@@ -87,7 +87,7 @@ static void ship_one(struct reader *r, struct file *f, const struct line *line, 
 static bool frame(struct reader *r, struct file *f, size_t n)
 {
         const char *p = r->buffer, *end = p + n;
-        struct line line;
+        struct frame line;
         size_t known = (size_t)(f->scanned - f->read);
         bool room = true;
 
@@ -116,7 +116,10 @@ void reader_ship_unfinished(struct reader *r, struct file *f)
                 file_name(f, r->config->host, r->buffer, (size_t)n);
                 file_make_stream(f, r->config->host);
         }
-        ship_one(r, f, &(struct line){ .text = r->buffer, .len = size, .size = size }, longest);
+        struct frame line = { .text = r->buffer, .span = size, .size = size, .lines = 1, .unfinished = true };
+        line.len = size < longest ? size : longest;
+        line.cut = size - line.len;
+        ship_one(r, f, &line, longest);
 }
 
 static void name_file(struct reader *r, struct file *f, size_t n)
@@ -159,7 +162,9 @@ static enum read_outcome read_long_line(struct reader *r, struct file *f, int64_
                         size_t size = (size_t)(f->scanned - f->read + (lf - scratch) + 1);
                         if ((n = fetch(r, f, keep)) != (ssize_t)keep)
                                 return n < 0 ? failed(n) : READ_CUT;
-                        ship_one(r, f, &(struct line){ r->buffer, size - 1, size }, keep);
+                        struct frame line = { .text = r->buffer, .len = keep, .span = size, .size = size,
+                                              .cut = size - 1 - keep, .lines = 1 };
+                        ship_one(r, f, &line, keep);
                         return READ_MORE;
                 }
                 f->scanned += n;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "event/filter.h"
@@ -212,13 +213,13 @@ static struct ship_input *input_of(struct ship *s, const struct file *f)
 }
 
 /* The line is done with: its position moves on with those before it. */
-static void drop(struct ship *s, struct file *f, int64_t offset, const struct line *line,
+static void drop(struct ship *s, struct file *f, int64_t position, const struct frame *frame,
                  struct stat_value *reason)
 {
-        stat_inc(&s->stats->lines_read);
-        stat_add(&s->stats->bytes_read, (int64_t)line->size);
-        stat_inc(reason);
-        if (ackwin_skip(&f->window, offset + (int64_t)line->size))
+        stat_add(&s->stats->lines_read, frame->lines);
+        stat_add(&s->stats->bytes_read, (int64_t)frame->size);
+        stat_add(reason, frame->lines);
+        if (ackwin_skip(&f->window, position + (int64_t)frame->size))
                 s->hooks.settled(s->hooks.arg, f);
 }
 
@@ -259,26 +260,42 @@ static void put_headers(struct batch *b, struct record *r, const struct trace_he
         put_header(b, r, "user_id", h->user_id, h->user_id_len);
 }
 
-void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line *line, size_t limit)
+/* Cuts the text, where it becomes the message, to what goes into limit bytes as JSON. Returns how much that took off. */
+static size_t fit(struct event_line *event, size_t limit)
+{
+        size_t whole = event->len;
+
+        if (event->parts && (event->parts->message || event->parts->no_message))
+                return 0;
+        event->len = json_fit(event->text, whole, limit);
+        return whole - event->len;
+}
+
+void ship_line(struct ship *s, struct file *f, int64_t position, const struct frame *frame, size_t limit)
 {
         begin_turn(s);
         struct event_line event = {
                 .wall_ns = s->read_ns,
-                .offset = (uint64_t)offset,
-                .text = line->text,
-                .len = line->len > limit ? limit : line->len,
-                .flags = line->len > limit ? EVENT_TRUNCATED : 0,
+                .offset = (uint64_t)position + frame->at,
+                .span = frame->lines > 1 || frame->unfinished ? frame->span : 0,
+                .text = frame->text,
+                .len = frame->len,
+                .flags = frame->lines > 1 ? EVENT_MULTILINE : 0,
+                .stream = frame->stream,
         };
         if (f->input->listen)
                 origin_apply(&s->origin, f->input, &event);
         struct ship_input *in = input_of(s, f);
         struct stat_value *reason = in ? why_not(s, in, &event) : NULL;
         if (reason) {
-                drop(s, f, offset, line, reason);
+                drop(s, f, position, frame, reason);
                 return;
         }
         begin_batch(s);
         const struct parsed *parsed = parse(s, in, &event);
+        size_t cut = frame->cut + fit(&event, limit);
+        if (cut > 0)
+                event.flags |= EVENT_TRUNCATED;
         struct slice key = key_for(s, f);
         size_t start = s->open->data.len;
         size_t repaired = event_write(&s->open->data, &f->stream, &event);
@@ -286,21 +303,21 @@ void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line
         struct record *r = batch_add(s->open);
         r->value = batch_since(s->open, start);
         r->key = key;
-        r->weight = 1;
+        r->weight = frame->lines;
         r->origin = f;
         if (parsed)
                 put_headers(s->open, r, &parsed->headers);
         if (s->address)
                 put_address(s, f, r);
-        CHECK(ackwin_open(&f->window, offset + (int64_t)line->size, &r->seq) == 0);
+        CHECK(ackwin_open(&f->window, position + (int64_t)frame->size, &r->seq) == 0);
 
-        stat_inc(&s->stats->lines_read);
-        stat_inc(&s->stats->lines_in_flight);
-        stat_add(&s->stats->bytes_read, (int64_t)line->size);
+        stat_add(&s->stats->lines_read, frame->lines);
+        stat_add(&s->stats->lines_in_flight, frame->lines);
+        stat_add(&s->stats->bytes_read, (int64_t)frame->size);
         stat_add(&s->stats->utf8_repaired, (int64_t)repaired);
         if (event.flags & EVENT_TRUNCATED) {
                 stat_inc(&s->stats->lines_truncated);
-                stat_add(&s->stats->bytes_cut, line->len > limit ? (int64_t)(line->len - limit) : 0);
+                stat_add(&s->stats->bytes_cut, (int64_t)cut);
         }
         if (s->open->data.len >= BATCH_BYTES && sink_has_room(s->sink))
                 submit(s);

@@ -16,7 +16,7 @@
 #include "base/loop.h"
 #include "shipper/address.h"
 #include "shipper/file.h"
-#include "shipper/lines.h"
+#include "shipper/frame.h"
 #include "shipper/stats.h"
 #include "sinks/sink.h"
 
@@ -41,8 +41,9 @@ void ship_set_address(struct ship *s, struct address *a);
 int ship_set_inputs(struct ship *s, const struct tablelist *inputs, struct err *e) MUST_CHECK;
 
 bool ship_has_room(struct ship *s);                     /* false: stop reading, room() will come */
-/* Adds the line that starts at offset of f; limit: its text is cut there and marked. Ask ship_has_room before each. */
-void ship_line(struct ship *s, struct file *f, int64_t offset, const struct line *line, size_t limit);
+/* Adds the event that stands at frame->at behind position of f.  limit: what its text may take as JSON; it is cut
+ * there and marked.  Ask ship_has_room before each, but never between two of which the first has size 0. */
+void ship_line(struct ship *s, struct file *f, int64_t position, const struct frame *frame, size_t limit);
 
 /* End of turn, every turn: what is open goes, unless the output is behind; then it waits for company, so that
  * lines that trickle in during an outage do not fill the budget with batches of one. */

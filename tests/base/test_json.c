@@ -271,6 +271,30 @@ static void a_result_above_the_limit_leaves_the_buffer_as_it_was(void **state)
         buf_fini(&whole);
 }
 
+/* What fits is the longest start whose escape is no longer than allowed. */
+static void what_fits_is_measured_as_it_is_written(void **state)
+{
+        static const char text[] = "ab\x01\"\\\n\x1f \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \xff\xe2\x82 \x80tail";
+        struct buf b = { 0 };
+        size_t repaired;
+
+        (void)state;
+        for (size_t max = 0; max < 100; max++) {
+                size_t n = json_fit(text, sizeof(text) - 1, max);
+                escaped(&b, text, n, &repaired);
+                assert_true(b.len <= max);
+                if (n == sizeof(text) - 1)
+                        continue;
+                size_t more = n + 1; /* to the end of the next character */
+                while (more < sizeof(text) - 1 && ((unsigned char)text[more] & 0xc0) == 0x80)
+                        more++;
+                escaped(&b, text, more, &repaired);
+                assert_true(b.len > max);
+        }
+        assert_int_equal(json_fit("\0\0\0\0\0\0\0\0", 8, 17), 2);
+        buf_fini(&b);
+}
+
 static void writer_sets_commas_and_nests(void **state)
 {
         struct buf b = { 0 };
@@ -310,6 +334,7 @@ int main(void)
                 cmocka_unit_test(random_bytes_match_the_reference_and_are_json),
                 cmocka_unit_test(no_place_is_special),
                 cmocka_unit_test(a_result_above_the_limit_leaves_the_buffer_as_it_was),
+                cmocka_unit_test(what_fits_is_measured_as_it_is_written),
                 cmocka_unit_test(writer_sets_commas_and_nests),
         };
 

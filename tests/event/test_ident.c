@@ -62,6 +62,16 @@ static void line_ids_are_those_of_the_documented_form(void **state)
         assert_id(ident_of_line(&file, UINT64_MAX), "94LWpO7eH8KLLuMh3yhQQQ");
 }
 
+static void span_ids_are_those_of_the_documented_form(void **state)
+{
+        struct ident_file plain = plain_file();
+        struct ident file = ident_of_file(&plain);
+
+        (void)state;
+        assert_id(ident_of_span(&file, 0, 1), "p2ED3ngq_cTJsjZAqzWZKw");
+        assert_id(ident_of_span(&file, 8123, 77), "CVAfVy6Jj2KEvX8GU64joQ");
+}
+
 static void record_ids_are_those_of_the_documented_form(void **state)
 {
         const char *cluster = "MkU3OEVBNTcwNTJENDM2Qk";
@@ -243,6 +253,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(file_ids_are_those_of_the_documented_form),
                 cmocka_unit_test(line_ids_are_those_of_the_documented_form),
+                cmocka_unit_test(span_ids_are_those_of_the_documented_form),
                 cmocka_unit_test(record_ids_are_those_of_the_documented_form),
                 cmocka_unit_test(each_part_of_a_file_changes_its_id),
                 cmocka_unit_test(text_does_not_run_from_one_part_into_the_next),

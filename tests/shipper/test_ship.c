@@ -71,7 +71,7 @@ static int teardown(void **state)
 
 static bool try_line(struct rig *r, const char *text)
 {
-        struct line line = { .text = text, .len = strlen(text), .size = strlen(text) + 1 };
+        struct frame line = { .text = text, .len = strlen(text), .size = strlen(text) + 1, .lines = 1 };
 
         if (!ship_has_room(r->ship))
                 return false;

@@ -688,6 +688,22 @@ static void a_long_line_is_cut_and_the_next_is_whole(void **state)
         assert_int_equal(sink_held_count(r->sink), 0);
 }
 
+static void a_line_that_grows_as_json_is_cut_to_fit(void **state)
+{
+        struct rig *r = *state;
+        char text[512];
+
+        memset(text, 1, 500);
+        memcpy(text + 500, "\n", 2);
+        append(r, "a.log", text);
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 1);
+        assert_true(sink_held_value_has(r->sink, 0, "\"truncated\""));
+        assert_true(sink_held_record(r->sink, 0)->value.len < 1000 + 600);
+        assert_int_equal(stat_get(&r->stats.bytes_cut), 500 - 1000 / 6);
+        answer_all(r);
+}
+
 static void a_line_the_output_refuses_is_counted_and_passed(void **state)
 {
         struct rig *r = *state;
@@ -764,6 +780,7 @@ int main(void)
                 TEST(a_full_budget_stops_reading_and_room_resumes_it),
                 TEST(many_files_share_the_reading),
                 TEST(a_long_line_is_cut_and_the_next_is_whole),
+                TEST(a_line_that_grows_as_json_is_cut_to_fit),
                 TEST(a_line_the_output_refuses_is_counted_and_passed),
                 TEST(once_ships_the_unfinished_last_line),
                 TEST(what_is_no_file_is_passed_over),

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "shipper/lines.h"
+#include "shipper/frame.h"
 
 static void terminators_are_not_part_of_the_text(void **state)
 {
@@ -19,7 +19,7 @@ static void terminators_are_not_part_of_the_text(void **state)
                 { "a\rb\n", 3, 4 },
                 { "abc\r\r\n", 4, 6 },
         };
-        struct line line;
+        struct frame line;
 
         (void)state;
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -33,7 +33,7 @@ static void terminators_are_not_part_of_the_text(void **state)
 
 static void an_unfinished_line_is_no_line(void **state)
 {
-        struct line line;
+        struct frame line;
 
         (void)state;
         assert_false(line_next("abc", (const char *)"abc" + 0, 0, &line));
@@ -52,7 +52,7 @@ static void every_split_of_a_text_gives_the_same_lines(void **state)
                 /* `seen` bytes were there at first; then all of it, with what was scanned known. */
                 const char *p = text;
                 size_t lines = 0, bytes = 0, known = 0;
-                struct line line;
+                struct frame line;
 
                 for (const char *limit = seen;; limit = end) {
                         while (line_next(p, limit, known, &line)) {
