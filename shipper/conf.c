@@ -39,6 +39,7 @@ static const struct opt input_rows[] = {
         { "service", OPT_STRING, offsetof(struct input_config, service),
           .help = "service.name of their lines; absent: the field is left out" },
         PARSE_OPTS("parse", offsetof(struct input_config, parse)),
+        REDACT_OPTS(offsetof(struct input_config, redact)),
         { "include", OPT_LIST, offsetof(struct input_config, include),
           .help = "PCRE2 patterns: only lines in which one is found are shipped" },
         { "exclude", OPT_LIST, offsetof(struct input_config, exclude),
@@ -68,6 +69,7 @@ static void check_lines(const struct input_config *in, struct opt_errors *errors
 {
         struct parser *parser = NULL;
         struct filter *filter = NULL;
+        struct redact *redact = NULL;
         struct rate rate;
         struct err e = { 0 };
 
@@ -77,6 +79,9 @@ static void check_lines(const struct input_config *in, struct opt_errors *errors
         if (filter_new(&in->include, &in->exclude, &filter, &e) < 0)
                 opt_complain(errors, "%s", e.msg);
         filter_free(filter);
+        if (redact_new(&in->redact, &redact, &e) < 0)
+                opt_complain(errors, "%s", e.msg);
+        redact_free(redact);
         if (rate_init(&rate, in->rate_limit, in->rate_burst, in->rate_sample, &e) < 0)
                 opt_complain(errors, "%s", e.msg);
 }

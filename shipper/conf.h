@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "config/opt.h"
 #include "event/parse.h"
+#include "event/redact.h"
 #include "sinks/output.h"
 
 struct input_config {
@@ -18,6 +19,7 @@ struct input_config {
         char *socket_mode;              /* octal */
         char *service;                  /* NULL: the field is absent */
         struct parse_config parse;
+        struct redact_config redact;
         struct strlist include, exclude;        /* patterns */
         char *rate_limit;               /* "1000/s"; NULL: none */
         int64_t rate_burst, rate_sample;

@@ -19,6 +19,7 @@ enum {
 struct ship_input {
         struct parser *parser; /* owned; NULL: its lines are text */
         struct filter *filter; /* owned; NULL: all of them are wanted */
+        struct redact *redact; /* owned; NULL: nothing has to go */
         struct rate rate;
 };
 
@@ -68,6 +69,7 @@ static void free_inputs(struct ship *s)
         for (size_t i = 0; i < s->ninputs; i++) {
                 parser_free(s->inputs[i].parser);
                 filter_free(s->inputs[i].filter);
+                redact_free(s->inputs[i].redact);
         }
         free(s->inputs);
         s->inputs = NULL;
@@ -86,6 +88,8 @@ int ship_set_inputs(struct ship *s, const struct tablelist *inputs, struct err *
                 int r = parser_new(&c->parse, &in->parser, e);
                 if (r == 0)
                         r = filter_new(&c->include, &c->exclude, &in->filter, e);
+                if (r == 0)
+                        r = redact_new(&c->redact, &in->redact, e);
                 if (r == 0)
                         r = rate_init(&in->rate, c->rate_limit, c->rate_burst, c->rate_sample, e);
                 if (r < 0)
@@ -292,6 +296,8 @@ void ship_line(struct ship *s, struct file *f, int64_t position, const struct fr
                 return;
         }
         begin_batch(s);
+        if (in && in->redact)
+                stat_add(&s->stats->redacted, (int64_t)redact_run(in->redact, &event.text, &event.len));
         const struct parsed *parsed = parse(s, in, &event);
         size_t cut = frame->cut + fit(&event, limit);
         if (cut > 0)

@@ -33,6 +33,7 @@
           LINES_DROPPED)                            \
         X(COUNTER, dropped_filtered, "lines_dropped_total", "reason=\"filtered\"", LINES_DROPPED)            \
         X(COUNTER, dropped_rate_limited, "lines_dropped_total", "reason=\"rate_limited\"", LINES_DROPPED)    \
+        X(COUNTER, redacted, "redactions_total", NULL, "Places of lines that were redacted.")                 \
         X(COUNTER, unparsed_json, "lines_unparsed_total", "reason=\"not_json\"", LINES_UNPARSED)              \
         X(COUNTER, unparsed_logfmt, "lines_unparsed_total", "reason=\"not_logfmt\"", LINES_UNPARSED)          \
         X(COUNTER, unparsed_no_match, "lines_unparsed_total", "reason=\"no_match\"", LINES_UNPARSED)          \

@@ -279,6 +279,23 @@ static void lines_beyond_the_rate_are_dropped_and_some_of_them_kept(void **state
         assert_int_equal(ackwin_committed(&r->file->window), r->offset);
 }
 
+static void what_is_redacted_is_in_no_part_of_the_record(void **state)
+{
+        struct rig *r = *state;
+        char *what[] = { (char *)"email" };
+
+        r->input.parse = (struct parse_config){ .how = PARSE_JSON, .time_formats = { auto_format, 1 } };
+        r->input.redact = (struct redact_config){ .what = { what, 1 } };
+        use_input(r);
+        assert_true(try_line(r, "{\"msg\":\"hello bob@example.com\",\"user_id\":\"bob\\u0040example.com\"}"));
+        ship_flush(r->ship);
+        const struct record *rec = sink_held_record(r->sink, 0);
+        assert_null(memmem(rec->batch->data.data, rec->batch->data.len, "example", strlen("example")));
+        assert_true(sink_held_value_has(r->sink, 0, "\"message\":\"hello [redacted]\""));
+        assert_true(sink_held_value_has(r->sink, 0, "\"user\":{\"id\":\"[redacted]\"}"));
+        assert_int_equal(stat_get(&r->stats.redacted), 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -291,6 +308,7 @@ int main(void)
                 TEST(what_a_line_is_not_is_counted),
                 TEST(a_line_without_parse_is_text),
                 TEST(a_filtered_line_is_settled_at_once),
+                TEST(what_is_redacted_is_in_no_part_of_the_record),
                 TEST(lines_beyond_the_rate_are_dropped_and_some_of_them_kept),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
