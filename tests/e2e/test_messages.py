@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person is told when something is wrong: by `check`, and by a start that cannot be."""
 import http.server
+import re
 import subprocess
 import threading
 
@@ -13,6 +14,10 @@ class Answer(http.server.BaseHTTPRequestHandler):
     """A server that says the same to everybody: status and type are its address' first two steps."""
     kinds = {"401": (401, "application/json", '{"error":{"type":"security_exception"},"status":401}'),
              "html": (200, "text/html", "<html><body>Sign in to the network</body></html>")}
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
 
     def do_GET(self):
         status, kind, body = self.kinds[self.path.split("/")[1]]
@@ -34,6 +39,7 @@ class Messages(Case):
         self.own_faults()
         self.held_state()
         self.remote_faults()
+        self.stuck()
         self.nothing_is_made()
         self.all_is_well()
         self.no_secret_is_shown()
@@ -67,6 +73,17 @@ class Messages(Case):
                 self.expect(what, 78, [expected], "shipper", verb, "-c", self.config(text))
         self.expect("unreadable config", 66, ["nowhere.cfg"], "shipper", "check", "-c", self.dir / "nowhere.cfg")
         self.expect("no input", 78, ["nothing to tail"], "shipper", "check", "-c", self.config(good))
+        # Root may read everything, so the file that cannot be read is a folder.
+        self.expect("config is a folder", 66, ["Is a directory"], "shipper", "run", "-c", self.dir)
+        self.expect("config is a folder", 66, ["Is a directory"], "collector", "check", "-c", self.dir)
+        for secret, text in (("file:/nope", "file:/nope: No such file"), ("env:NOPE_NOT_SET", "NOPE_NOT_SET")):
+            self.expect("secret is not there", 78, ["bad.cfg:2", "elasticsearch.password", text], "collector", "check",
+                        "-c", self.config('kafka = { brokers = "b"; topics = [ "t" ]; };\n'
+                                          f'elasticsearch = {{ username = "u"; password = "{secret}"; }};\n'))
+        self.expect("nothing is said", 78, ["kafka.brokers and kafka.topic: must be set", "--brokers", "--topic"], "shipper")
+        self.expect("nothing is said", 78, ["kafka.brokers: must be set", "kafka.topics: must be set"], "collector")
+        self.expect("state cannot be made", 73, ["/proc/sluice"], "shipper", "run", "-c", self.config(good), "--state",
+                    "/proc/sluice", "--http", "127.0.0.1:0", "x.log")
         (self.dir / "a-file").write_text("")
         self.expect("state is a file", 73, ["is not a directory"], "shipper", "run", "-c", self.config(good),
                     "--state", self.dir / "a-file", "--http", "127.0.0.1:0", "x.log")
@@ -103,6 +120,36 @@ class Messages(Case):
         ):
             self.expect(what, code, ["FAIL", text], "collector", *source, "--url", url)
         server.shutdown()
+
+    def stuck(self):
+        """What `run` waits for: a sentence that names it, and that docs/why-is-it-stuck.md has."""
+        closed = f"127.0.0.1:{free_port()}"
+        (self.logs / "stuck.log").write_text("a line\n")
+        self.troubled(self.shipper("t", "no-broker", ("stuck.log",), kafka={"brokers": closed, "topic": "t"}),
+                      f"kafka broker {closed} cannot be reached")
+
+        feeder = self.shipper(self.shipper_topic, "feeder", ("stuck.log",))
+        feeder.run_once()
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        here = f"http://127.0.0.1:{server.server_port}/401"
+        for name, url, text in (("es-401", here, f"{here} answers 401"), ("es-closed", f"http://{closed}", closed)):
+            self.troubled(self.collector(self.shipper_topic, self.index(name), name, name,
+                                         elasticsearch={"urls": [url], "index": "i"}), text)
+        server.shutdown()
+
+    def troubled(self, program, text):
+        program.start()
+        sentence = self.wait_until(f"{program.name}: {text}", lambda: self.trouble(program, text), 30)
+        known = [re.escape(cell).replace(r"\.\.\.", ".+") for cell in re.findall(
+            r"^\| `(.+?)` \|", (ROOT / "docs/why-is-it-stuck.md").read_text(), re.M)]
+        self.check(any(re.fullmatch(pattern, sentence) for pattern in known),
+                   f"docs/why-is-it-stuck.md does not know: {sentence}")
+        program.kill()
+
+    def trouble(self, program, text):
+        sentence = program.status()["trouble"]
+        return sentence if sentence and text in sentence else None
 
     def nothing_is_made(self):
         missing = f"{self.unique}-missing"
