@@ -88,7 +88,7 @@ struct parser {
         struct seen *seen;
         size_t nseen, used;
         uint64_t event;
-        struct buf key, copy, unique, value,
+        struct buf name, key, copy, unique, value,
                 message; /* each for one purpose: slices of them are in use together */
         struct parsed out;
 };
@@ -128,11 +128,15 @@ static void grow_seen(struct parser *p)
         p->nseen = n;
 }
 
+/* Leaves the name in p->name as it is written: two that are repaired to the same text are the same. */
 static bool is_first(struct parser *p, enum event_root root, const char *name, size_t len)
 {
+        buf_reset(&p->name);
+        p->out.repaired += json_string(&p->name, name, len);
         if (2 * (p->used + 1) > p->nseen)
                 grow_seen(p);
-        bool yes = note(p->seen, p->nseen, p->event, XXH3_64bits_withSeed(name, len, (XXH64_hash_t)root));
+        bool yes = note(p->seen, p->nseen, p->event,
+                        XXH3_64bits_withSeed(p->name.data, p->name.len, (XXH64_hash_t)root));
         p->used += yes;
         return yes;
 }
@@ -148,7 +152,7 @@ static struct buf *begin_member(struct parser *p, enum event_root root, const ch
         }
         if (b->len > 0)
                 buf_putc(b, ',');
-        p->out.repaired += json_string(b, name, len);
+        buf_put(b, p->name.data, p->name.len);
         buf_putc(b, ':');
         return b;
 }
@@ -298,10 +302,15 @@ static void take_all(struct parser *p, const struct value found[NFIELDS], int64_
                         take(p, (enum field)i, &found[i], read_ns);
 }
 
+static bool same(const char *name, const char *key, size_t len)
+{
+        return strlen(name) == len && memcmp(name, key, len) == 0; /* a key may hold NUL */
+}
+
 static int find_alias(const char *name, size_t len)
 {
         for (int i = 0; i < NALIASES; i++)
-                if (strncmp(aliases[i].name, name, len) == 0 && aliases[i].name[len] == '\0')
+                if (same(aliases[i].name, name, len))
                         return i;
         return -1;
 }
@@ -321,7 +330,7 @@ static void put_pair(struct parser *p, const char *key, size_t len, const struct
                 return;
         }
         for (size_t r = 0; r < p->nrenames; r++) {
-                if (strncmp(p->renames[r].name, key, len) == 0 && p->renames[r].name[len] == '\0') {
+                if (same(p->renames[r].name, key, len)) {
                         put_path(p, p->renames[r].path, v);
                         return;
                 }
@@ -669,6 +678,7 @@ void parser_free(struct parser *p)
         free(p->fields);
         free(p->seen);
         event_parts_fini(&p->out.parts);
+        buf_fini(&p->name);
         buf_fini(&p->key);
         buf_fini(&p->copy);
         buf_fini(&p->unique);

@@ -176,6 +176,7 @@ static void logfmt_becomes_labels(void **state)
                   PARSE_FINE },
                 { "just words", { "\"message\":\"just words\"" }, "\"words\"", PARSE_NOT_LOGFMT },
                 { "a=\"open", { "\"message\":\"a=\\\"open\"" }, "\"a\":", PARSE_NOT_LOGFMT },
+                { "k\xff=1 k\xfe=2", { "\"k\xef\xbf\xbd\":\"1\"}" }, "\"2\"", PARSE_FINE },
                 { "=x", { "\"message\":\"=x\"" }, NULL, PARSE_NOT_LOGFMT },
         };
         char *rename[] = { (char *)"took=event.duration" }, *fields[] = { (char *)"env=test" };
