@@ -135,8 +135,9 @@ static bool is_first(struct parser *p, enum event_root root, const char *name, s
         p->out.repaired += json_string(&p->name, name, len);
         if (2 * (p->used + 1) > p->nseen)
                 grow_seen(p);
-        bool yes = note(p->seen, p->nseen, p->event,
-                        XXH3_64bits_withSeed(p->name.data, p->name.len, (XXH64_hash_t)root));
+        bool yes =
+                note(p->seen, p->nseen, p->event,
+                     XXH3_64bits(p->name.data, p->name.len) ^ (uint64_t)root * UINT64_C(0x9e3779b97f4a7c15));
         p->used += yes;
         return yes;
 }

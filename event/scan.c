@@ -273,7 +273,7 @@ static void list_member(struct scan_members *m, const struct scan_value *key, bo
 /* A bit that is set already is a name that stood here before, or an accident. */
 static void note_name(struct scanner *s, uint32_t object, const struct scan_value *key, bool escaped)
 {
-        uint64_t hash = XXH3_64bits_withSeed(key->p, key->len, object);
+        uint64_t hash = XXH3_64bits(key->p, key->len) ^ object * UINT64_C(0x9e3779b97f4a7c15);
         uint64_t *word = &s->filter[hash % FILTER_WORDS], bit = (uint64_t)1 << (hash >> 58);
 
         s->info.maybe_double |= escaped || (*word & bit);
