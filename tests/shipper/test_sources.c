@@ -227,8 +227,10 @@ static void assert_event(struct world *w, const char *part, const char *other)
 /* Marks the numbers of the lines in the text, and their ids: one number, one id, however often it stands there. */
 static void mark_numbers(const char *text, bool *seen, char (*ids)[IDENT_LINE_TEXT])
 {
-        for (const char *p = text; (p = strstr(p, "line ")) != NULL; p++) {
-                int n = atoi(p + 5);
+        const char *end = text + strlen(text);
+
+        for (const char *p = text; (p = memmem(p, (size_t)(end - p), "line ", 5)) != NULL; p++) {
+                int n = (int)strtol(p + 5, NULL, 10);
                 assert_true(n >= 0 && n < LINES);
                 if (ids) {
                         const char *start = p;
