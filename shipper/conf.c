@@ -16,6 +16,8 @@
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
 
+enum { PARTIAL_TIMEOUT_MS = 5000 };     /* as in the row; of files named on the command line */
+
 static const char *const framings[] = { "auto", "lines", "octets", NULL };
 
 static const struct opt input_rows[] = {
@@ -40,6 +42,20 @@ static const struct opt input_rows[] = {
           .help = "service.name of their lines; absent: the field is left out" },
         PARSE_OPTS("parse", offsetof(struct input_config, parse)),
         REDACT_OPTS(offsetof(struct input_config, redact)),
+        { "multiline", OPT_CHOICE, offsetof(struct input_config, multiline.preset), .def = "none",
+          .choices = multiline_presets, .help = "whose stack traces become one event each" },
+        { "multiline_start", OPT_STRING, offsetof(struct input_config, multiline.start),
+          .help = "PCRE2 pattern that is found in the first line of every event, in place of a preset" },
+        { "multiline_continue", OPT_STRING, offsetof(struct input_config, multiline.continues),
+          .help = "PCRE2 pattern that is found in every line of an event but its first, in place of a preset" },
+        { "multiline_negate", OPT_BOOL, offsetof(struct input_config, multiline.negate), .def = "false",
+          .help = "the pattern says which lines are not meant" },
+        { "multiline_lines", OPT_INT, offsetof(struct input_config, multiline.max_lines), .def = "2000", .min = 2,
+          .max = 1000000, .help = "of one event at most; what follows is the next; max_line_bytes bounds it too" },
+        { "multiline_timeout", OPT_DURATION, offsetof(struct input_config, multiline.timeout_ms), .def = "3 s",
+          .min = 100, .max = 3600 * 1000, .help = "how long the last event of a quiet file waits for another line" },
+        { "partial_timeout", OPT_DURATION, offsetof(struct input_config, partial_timeout_ms), .def = "5 s", .min = 100,
+          .max = 3600 * 1000, .help = "how long a last line without an end waits for it; what comes later is an event of its own" },
         { "include", OPT_LIST, offsetof(struct input_config, include),
           .help = "PCRE2 patterns: only lines in which one is found are shipped" },
         { "exclude", OPT_LIST, offsetof(struct input_config, exclude),
@@ -70,6 +86,7 @@ static void check_lines(const struct input_config *in, struct opt_errors *errors
         struct parser *parser = NULL;
         struct filter *filter = NULL;
         struct redact *redact = NULL;
+        struct multiline *multiline = NULL;
         struct rate rate;
         struct err e = { 0 };
 
@@ -82,6 +99,9 @@ static void check_lines(const struct input_config *in, struct opt_errors *errors
         if (redact_new(&in->redact, &redact, &e) < 0)
                 opt_complain(errors, "%s", e.msg);
         redact_free(redact);
+        if (multiline_new(&in->multiline, &multiline, &e) < 0)
+                opt_complain(errors, "%s", e.msg);
+        multiline_free(multiline);
         if (rate_init(&rate, in->rate_limit, in->rate_burst, in->rate_sample, &e) < 0)
                 opt_complain(errors, "%s", e.msg);
 }
@@ -166,7 +186,7 @@ static void add_input(struct shipper_config *c, const char *const *paths, size_t
 {
         c->inputs.v = xrealloc(c->inputs.v, (c->inputs.n + 1) * sizeof(struct input_config));
         struct input_config *in = (struct input_config *)c->inputs.v + c->inputs.n++;
-        *in = (struct input_config){ .paths = { xcalloc(n, sizeof(char *)), n } };
+        *in = (struct input_config){ .paths = { xcalloc(n, sizeof(char *)), n }, .partial_timeout_ms = PARTIAL_TIMEOUT_MS };
         for (size_t i = 0; i < n; i++)
                 in->paths.v[i] = xstrdup(paths[i]);
         if (c->service)

@@ -7,6 +7,7 @@
 #include "config/opt.h"
 #include "event/parse.h"
 #include "event/redact.h"
+#include "shipper/multiline.h"
 #include "sinks/output.h"
 
 struct input_config {
@@ -20,6 +21,8 @@ struct input_config {
         char *service;                  /* NULL: the field is absent */
         struct parse_config parse;
         struct redact_config redact;
+        struct multiline_config multiline;
+        int64_t partial_timeout_ms;
         struct strlist include, exclude;        /* patterns */
         char *rate_limit;               /* "1000/s"; NULL: none */
         int64_t rate_burst, rate_sample;

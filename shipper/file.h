@@ -74,6 +74,10 @@ struct file {
         int64_t size, read, scanned;
         struct ackwin window;           /* committed stands here */
         struct marks marks;             /* what was read before these positions */
+        bool partial;                   /* what is there behind read ends in a line without an end */
+        struct file *wait_next, **wait_prev;    /* tail's list of files with an unfinished event; prev NULL: not in it */
+        int64_t waited_to;              /* scanned, when the wait began ... */
+        int64_t due_ms;                 /* ... which ends then */
         bool unsaved;                   /* committed moved since the last checkpoint */
         bool superseded;                /* ended by a truncation: the next generation answers for its row */
         bool replaces;                  /* generation after a truncation: ... */

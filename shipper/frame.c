@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "shipper/multiline.h"
+
 bool line_next(const char *p, const char *end, size_t known, struct frame *ret)
 {
         size_t n = (size_t)(end - p);
@@ -17,4 +19,50 @@ bool line_next(const char *p, const char *end, size_t known, struct frame *ret)
                 len--;
         *ret = (struct frame){ .text = p, .len = len, .span = size, .size = size, .lines = 1 };
         return true;
+}
+
+/* The same, and a last line that has no terminator when none will come. */
+static bool line_or_rest(const char *p, const char *end, bool final, struct frame *ret)
+{
+        size_t n = (size_t)(end - p);
+
+        if (line_next(p, end, 0, ret))
+                return true;
+        if (!final || n == 0)
+                return false;
+        *ret = (struct frame){ .text = p, .len = n, .span = n, .size = n, .lines = 1, .unfinished = true };
+        return true;
+}
+
+static bool join_lines(const struct framing *how, const char *p, const char *end, struct frame *ret)
+{
+        struct frame event, line, before;
+
+        if (!line_or_rest(p, end, how->final, &event))
+                return false;
+        for (before = event; !event.unfinished; before = line) {
+                const char *next = p + event.size;
+                if (!line_or_rest(next, end, how->final, &line)) {
+                        if (!how->final && (size_t)(end - p) <= how->max_bytes)
+                                return false;
+                        break;          /* all there is, or the next line is too long to belong to it */
+                }
+                if (event.lines >= how->max_lines || event.size + line.size > how->max_bytes ||
+                    multiline_begins(how->multiline, before.text, before.len, line.text, line.len))
+                        break;
+                event.len = (size_t)(line.text + line.len - p);
+                event.size += line.size;
+                event.lines++;
+                event.unfinished = line.unfinished;
+        }
+        event.span = event.size;
+        *ret = event;
+        return true;
+}
+
+bool frame_next(const struct framing *how, const char *p, const char *end, size_t known, struct frame *ret)
+{
+        if (how->multiline)
+                return join_lines(how, p, end, ret);
+        return line_next(p, end, known, ret) || (how->final && line_or_rest(p, end, true, ret));
 }

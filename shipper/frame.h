@@ -28,6 +28,20 @@ struct frame {
         size_t time_len;
 };
 
+struct multiline;
+
+/* How events end, for one input. */
+struct framing {
+        struct multiline *multiline;    /* borrowed; NULL: every line is an event */
+        size_t max_bytes, max_lines;    /* of an event of several lines: it ends before the line that would pass them */
+        bool final;                     /* nothing comes behind `end`: what is there is all */
+};
+
+/* The event that starts at p. A pure function of the bytes from p on: read from any event's start, the events behind it are
+ * the same.  False: more is needed; then there are no more than max_bytes, or no end of the first line.
+ * known: as of line_next, and only without multiline. */
+bool frame_next(const struct framing *how, const char *p, const char *end, size_t known, struct frame *ret);
+
 /* The line that starts at p, whose first `known` bytes are known to hold no LF; a CR before the LF belongs to the
  * terminator. False: no LF before end. */
 bool line_next(const char *p, const char *end, size_t known, struct frame *ret);

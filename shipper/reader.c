@@ -15,9 +15,22 @@ struct reader {
         const struct shipper_config *config;    /* borrowed */
         struct shipper_stats *stats;            /* borrowed */
         struct ship *ship;                      /* borrowed */
+        struct multiline **multilines;          /* owned, one for each input; NULL: every line is an event */
+        size_t nmultilines;
         char *memory;                           /* owned: MARK_BYTES, then buffer */
         char *buffer;                           /* READ_BYTES plus the longest line */
 };
+
+static void make_multilines(struct reader *r)
+{
+        const struct input_config *inputs = r->config->inputs.v;
+        struct err e = { 0 };
+
+        r->nmultilines = r->config->inputs.n;
+        r->multilines = xcalloc(r->nmultilines + 1, sizeof(struct multiline *));
+        for (size_t i = 0; i < r->nmultilines; i++)     /* the configuration's check has made them before */
+                CHECK(multiline_new(&inputs[i].multiline, &r->multilines[i], &e) == 0);
+}
 
 struct reader *reader_new(const struct shipper_config *config, struct shipper_stats *stats, struct ship *ship)
 {
@@ -28,6 +41,7 @@ struct reader *reader_new(const struct shipper_config *config, struct shipper_st
         r->ship = ship;
         r->memory = xmalloc(MARK_BYTES + (size_t)config->max_line_bytes + 1 + READ_BYTES);
         r->buffer = r->memory + MARK_BYTES;
+        make_multilines(r);
         return r;
 }
 
@@ -35,6 +49,9 @@ void reader_free(struct reader *r)
 {
         if (!r)
                 return;
+        for (size_t i = 0; i < r->nmultilines; i++)
+                multiline_free(r->multilines[i]);
+        free(r->multilines);
         free(r->memory);
         free(r);
 }
@@ -75,6 +92,18 @@ static enum read_outcome failed(ssize_t r)
         return r == -ESTALE ? READ_CUT : READ_FAILED;
 }
 
+/* Of the input that the file belongs to; made at the start, in the order of the configuration. */
+static struct framing framing_of(const struct reader *r, const struct file *f, bool final)
+{
+        const struct input_config *inputs = r->config->inputs.v;
+        size_t i = (size_t)(f->input - inputs);
+
+        return (struct framing){ .multiline = i < r->nmultilines ? r->multilines[i] : NULL,
+                                 .max_bytes = (size_t)r->config->max_line_bytes,
+                                 .max_lines = (size_t)f->input->multiline.max_lines,
+                                 .final = final };
+}
+
 static void ship_one(struct reader *r, struct file *f, const struct frame *frame, size_t limit)
 {
         ship_line(r->ship, f, f->read, frame, limit);
@@ -83,19 +112,21 @@ static void ship_one(struct reader *r, struct file *f, const struct frame *frame
                 f->scanned = f->read;
 }
 
-/* Ships the whole lines among the n bytes that start at f->read; false when there was no room for all. */
-static bool frame(struct reader *r, struct file *f, size_t n)
+/* Ships the whole events among the n bytes that start at f->read; false when there was no room for all. */
+static bool frame(struct reader *r, struct file *f, size_t n, bool final)
 {
         const char *p = r->buffer, *end = p + n;
-        struct frame line;
+        struct frame event;
         size_t known = (size_t)(f->scanned - f->read);
+        const struct framing how = framing_of(r, f, final);
         bool room = true;
 
-        while (line_next(p, end, known, &line) && (room = ship_has_room(r->ship))) {
-                ship_one(r, f, &line, (size_t)r->config->max_line_bytes);
-                p += line.size;
+        while (frame_next(&how, p, end, known, &event) && (room = ship_has_room(r->ship))) {
+                ship_one(r, f, &event, (size_t)r->config->max_line_bytes);
+                p += event.size;
                 known = 0;
         }
+        f->partial = p < end && end[-1] != '\n';
         if (room && f->scanned < f->read + (end - p))
                 f->scanned = f->read + (end - p);
         if (p > r->buffer)
@@ -103,23 +134,33 @@ static bool frame(struct reader *r, struct file *f, size_t n)
         return room;
 }
 
-/* Nobody will finish the last line, so it ends where the file ends. */
-void reader_ship_unfinished(struct reader *r, struct file *f)
+/* Nobody will finish a line of which more is there than is kept. */
+static void ship_long(struct reader *r, struct file *f, size_t keep)
+{
+        size_t size = (size_t)(f->scanned - f->read);
+        struct frame line = { .text = r->buffer, .len = keep, .span = size, .size = size, .cut = size - keep, .lines = 1,
+                              .unfinished = true };
+
+        ship_one(r, f, &line, keep);
+}
+
+bool reader_ship_unfinished(struct reader *r, struct file *f)
 {
         size_t longest = (size_t)r->config->max_line_bytes;
         size_t size = (size_t)(f->scanned - f->read);
-        ssize_t n = fetch(r, f, size <= longest ? size : longest + 1);
+        bool is_long = size > longest;
+        ssize_t n = fetch(r, f, is_long ? longest : size);
 
         if (n <= 0)
-                return;
+                return true;
         if (!f->named) {
                 file_name(f, r->config->host, r->buffer, (size_t)n);
                 file_make_stream(f, r->config->host);
         }
-        struct frame line = { .text = r->buffer, .span = size, .size = size, .lines = 1, .unfinished = true };
-        line.len = size < longest ? size : longest;
-        line.cut = size - line.len;
-        ship_one(r, f, &line, longest);
+        if (!is_long)
+                return frame(r, f, (size_t)n, true);
+        ship_long(r, f, longest);
+        return true;
 }
 
 static void name_file(struct reader *r, struct file *f, size_t n)
@@ -143,7 +184,7 @@ static enum read_outcome read_lines(struct reader *r, struct file *f, int64_t *b
         name_file(r, f, (size_t)n);
         if (f->size < f->read + n)
                 f->size = f->read + n;
-        return frame(r, f, (size_t)n) && (size_t)n < want ? READ_END : READ_MORE;
+        return frame(r, f, (size_t)n, false) && (size_t)n < want ? READ_END : READ_MORE;
 }
 
 /* The line at f->read is longer than a line may be: look for its end without keeping it. */

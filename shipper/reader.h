@@ -29,7 +29,8 @@ enum read_outcome {
 /* Reads one share of f, which is open; what it read is taken off *budget. */
 enum read_outcome reader_read(struct reader *r, struct file *f, int64_t *budget);
 
-/* Nobody will finish the last line, so it ends where the file ends. Ask ship_has_room before. */
-void reader_ship_unfinished(struct reader *r, struct file *f);
+/* What is there has waited long enough, or nothing will come: it ends where the file ends.  Ask ship_has_room before;
+ * false: there was not enough of it, call again. */
+bool reader_ship_unfinished(struct reader *r, struct file *f);
 
 #endif

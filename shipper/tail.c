@@ -20,6 +20,7 @@
 enum {
         TURN_BYTES = 1024 * 1024,               /* then the loop looks at its other duties */
         ROTATED_QUIET_MS = 5 * 60 * 1000,       /* a writer may hold a renamed file open until it is told to let go */
+        WAIT_STEP_MS = 50,                      /* those that are due together are looked at together */
 };
 
 struct file_list { struct file *first, **last; };
@@ -32,6 +33,8 @@ struct tail {
         struct map by_key;              /* inode and birth time -> file, all but the ended ones; owned */
         struct map by_path;             /* hash of path -> the file that was last seen there */
         struct file_list ready;         /* FILE_READY, in turn */
+        struct file *waiting;           /* those whose last event may get another line */
+        struct timer wait_timer;        /* for the first of them that is due */
         unsigned scan;                  /* number of the scan under way */
         struct reader *reader;          /* owned */
         struct positions *positions;    /* owned */
@@ -92,9 +95,20 @@ static void touch(struct tail *t, struct file *f)
         push_ready(t, f);
 }
 
+static void wait_no_more(struct file *f)
+{
+        if (!f->wait_prev)
+                return;
+        *f->wait_prev = f->wait_next;
+        if (f->wait_next)
+                f->wait_next->wait_prev = f->wait_prev;
+        f->wait_prev = NULL;
+}
+
 /* f is in no list. It is freed by positions once nothing of it is in flight. */
 static void end_file(struct tail *t, struct file *f, const char *why)
 {
+        wait_no_more(f);
         file_enter(f, FILE_ENDED, why);
         if (f->fd >= 0)
                 stat_add(&t->p.stats->files_open, -1);
@@ -420,6 +434,51 @@ void tail_scanned(struct tail *t)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
+/* An unfinished event that did not grow for its input's timeout. */
+static bool waited_enough(const struct tail *t, const struct file *f)
+{
+        return f->wait_prev && f->waited_to == f->scanned && loop_now_ms(t->p.loop) >= f->due_ms;
+}
+
+/* One timer for all: whoever is due is put into the queue, at_end does the rest. */
+static void wait_is_over(struct timer *timer)
+{
+        struct tail *t = timer->arg;
+        int64_t now_ms = loop_now_ms(t->p.loop), next_ms = INT64_MAX;
+
+        for (struct file *f = t->waiting; f; f = f->wait_next) {
+                if (f->due_ms <= now_ms)
+                        touch(t, f);
+                else if (f->due_ms < next_ms)
+                        next_ms = f->due_ms;
+        }
+        if (next_ms != INT64_MAX)
+                timer_arm(t->p.loop, &t->wait_timer, next_ms - now_ms < WAIT_STEP_MS ? WAIT_STEP_MS : next_ms - now_ms);
+}
+
+static void wait_for_more(struct tail *t, struct file *f)
+{
+        int64_t ms = f->partial ? f->input->partial_timeout_ms : f->input->multiline.timeout_ms;
+
+        if (f->scanned == f->read || ms == 0) {
+                wait_no_more(f);
+                return;
+        }
+        if (f->wait_prev && f->waited_to == f->scanned)
+                return;
+        if (!f->wait_prev) {
+                f->wait_next = t->waiting;
+                f->wait_prev = &t->waiting;
+                if (t->waiting)
+                        t->waiting->wait_prev = &f->wait_next;
+                t->waiting = f;
+        }
+        f->waited_to = f->scanned;
+        f->due_ms = loop_now_ms(t->p.loop) + ms;
+        if (!timer_armed(&t->wait_timer) || t->wait_timer.at_ms > f->due_ms)
+                timer_arm(t->p.loop, &t->wait_timer, ms);
+}
+
 /* What was read of f is all there was a moment ago. */
 static void at_end(struct tail *t, struct file *f)
 {
@@ -433,19 +492,22 @@ static void at_end(struct tail *t, struct file *f)
         if (st.size < f->scanned)
                 f->scanned = f->read;   /* cut back inside an unfinished line */
         f->deleted = st.links == 0;
-        bool finished = t->p.config->once || f->deleted;
+        bool finished = t->p.config->once || f->deleted || waited_enough(t, f);
         bool unfinished_line = finished && f->scanned > f->read;
         if (st.size > f->scanned || (unfinished_line && !ship_has_room(t->p.ship))) {
                 push_ready(t, f);
                 return;
         }
-        if (unfinished_line)
-                reader_ship_unfinished(t->reader, f);
+        if (unfinished_line && !reader_ship_unfinished(t->reader, f)) {
+                push_ready(t, f);
+                return;
+        }
         if (f->deleted) {
                 end_file(t, f, "deleted and read to its end");
                 return;
         }
         f->quiet_since_ms = loop_now_ms(t->p.loop);
+        wait_for_more(t, f);
         file_enter(f, FILE_IDLE, "end of file");
 }
 
@@ -490,6 +552,7 @@ struct tail *tail_new(const struct tail_parts *parts)
         t->host = parts->config->host;
         t->started_ns = loop_clock(parts->loop)->wall_ns(loop_clock(parts->loop));
         t->ready.last = &t->ready.first;
+        t->wait_timer = (struct timer){ .name = "unfinished", .fn = wait_is_over, .arg = t };
         t->reader = reader_new(parts->config, parts->stats, parts->ship);
         t->positions = positions_new(parts->loop, parts->stats, &t->by_key);
         return t;
@@ -503,6 +566,7 @@ void tail_free(struct tail *t)
                 return;
         stat_set(&t->p.stats->files, 0);
         stat_set(&t->p.stats->files_open, 0);
+        timer_disarm(t->p.loop, &t->wait_timer);
         positions_free(t->positions);
         for (size_t i = 0; (f = map_next(&t->by_key, &i)) != NULL;)
                 file_free(f);

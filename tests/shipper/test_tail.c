@@ -274,6 +274,96 @@ static void an_unfinished_line_waits_and_is_shipped_whole(void **state)
         assert_true(shipped(r, "next"));
 }
 
+/* Turns until the sink holds n events. */
+static void wait_for_held(struct rig *r, size_t n)
+{
+        int64_t deadline_ms = loop_now_ms(r->loop) + 10 * 1000;
+
+        while (sink_held_count(r->sink) < n && loop_now_ms(r->loop) < deadline_ms) {
+                loop_turn(r->loop, 20);
+                tail_read(r->tail);
+        }
+        assert_int_equal(sink_held_count(r->sink), n);
+}
+
+static void a_last_line_without_end_is_shipped_when_it_has_waited_and_its_rest_by_itself(void **state)
+{
+        struct rig *r = *state;
+        char part[IDENT_LINE_TEXT + 1], again[IDENT_LINE_TEXT + 1], whole[IDENT_LINE_TEXT + 1];
+
+        r->input.partial_timeout_ms = 100;
+        append(r, "a.log", "one\nbegin");
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 1);
+        wait_for_held(r, 2);
+        id_of(r, "begin", part);
+        append(r, "a.log", " end\n");
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 3);
+        assert_true(shipped(r, " end"));
+        sink_held_answer(r->sink, find_message(r, "one"), VERDICT_DONE, 0, NULL);
+        tail_save(r->tail, true);
+        /* Not acknowledged, it is read again, and is more than it was: no duplicate of the part. */
+        kill_and_start(r);
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 1);
+        id_of(r, "begin end", whole);
+        assert_string_not_equal(part, whole);
+        answer_all(r);
+
+        append(r, "a.log", "tail");
+        wait_for_held(r, 1);
+        id_of(r, "tail", part);
+        kill_and_start(r);
+        wait_for_held(r, 1);
+        id_of(r, "tail", again);
+        assert_string_equal(part, again);
+}
+
+static void several_lines_are_one_event_and_the_last_does_not_wait_for_ever(void **state)
+{
+        struct rig *r = *state;
+        char before[IDENT_LINE_TEXT + 1], after[IDENT_LINE_TEXT + 1];
+
+        r->input.multiline = (struct multiline_config){ .continues = (char *)"^ ", .max_lines = 100, .timeout_ms = 100 };
+        kill_and_start(r);
+        append(r, "a.log", "first\n at a\n");
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 0);
+        append(r, "a.log", " at b\nsecond\n at");
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 1);
+        id_of(r, "first\\n at a\\n at b", before);
+        kill_and_start(r);              /* in the middle of the second */
+        turns(r);
+        id_of(r, "first\\n at a\\n at b", after);
+        assert_string_equal(before, after);
+        append(r, "a.log", " c\n");
+        wait_for_held(r, 2);
+        assert_true(shipped(r, "second\\n at c"));
+        assert_true(sink_held_value_has(r->sink, 1, "\"flags\":[\"multiline\"]"));
+        assert_int_equal(stat_get(&r->stats.lines_in_flight), 5);
+        answer_all(r);
+        assert_int_equal(stat_get(&r->stats.lines_acked), 5);
+        kill_and_start(r);
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 0);
+}
+
+static void an_event_does_not_reach_over_a_rotation(void **state)
+{
+        struct rig *r = *state;
+
+        r->input.multiline = (struct multiline_config){ .continues = (char *)"^ ", .max_lines = 100, .timeout_ms = 100 };
+        kill_and_start(r);
+        append(r, "a.log", "old\n");
+        turns(r);
+        move(r, "a.log", "a.log.1");
+        append(r, "a.log", " not of the old\nnew\n");
+        wait_for_held(r, 3);
+        assert_true(shipped(r, "old") && shipped(r, " not of the old") && shipped(r, "new"));
+}
+
 static void rotation_by_rename_loses_nothing(void **state)
 {
         struct rig *r = *state;
@@ -759,6 +849,9 @@ int main(void)
                 TEST(a_later_acknowledgement_does_not_jump_over_an_earlier_line),
                 TEST(a_position_is_not_stored_before_the_acknowledgement),
                 TEST(an_unfinished_line_waits_and_is_shipped_whole),
+                TEST(a_last_line_without_end_is_shipped_when_it_has_waited_and_its_rest_by_itself),
+                TEST(several_lines_are_one_event_and_the_last_does_not_wait_for_ever),
+                TEST(an_event_does_not_reach_over_a_rotation),
                 TEST(rotation_by_rename_loses_nothing),
                 TEST(two_rotations_before_anyone_looked_lose_nothing),
                 TEST(rotation_while_down_loses_nothing),
