@@ -27,14 +27,8 @@ static const struct opt consumer_rows[] = {
 static void check_consumer(const void *conf, struct opt_errors *errors)
 {
         const struct consumer_config *c = conf;
-        const char *fault = kafka_brokers_fault(c->brokers);
-        struct err e;
 
-        if (fault)
-                opt_complain(errors, "brokers: %s", fault);
-        for (size_t i = 0; i < c->librdkafka.n; i++)
-                if (kafka_conf_check(c->librdkafka.v[i], &e) < 0)
-                        opt_complain(errors, "%s", e.msg);
+        kafka_conf_check_all(c->brokers, &c->librdkafka, errors);
 }
 
 static const struct opt_table consumer_opts = { consumer_rows, ARRAY_LEN(consumer_rows),

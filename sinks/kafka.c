@@ -572,14 +572,8 @@ static const struct opt opts[] = {
 static void check_opts(const void *conf, struct opt_errors *errors)
 {
         const struct kafka_config *c = conf;
-        const char *fault = c->brokers ? kafka_brokers_fault(c->brokers) : NULL;
-        struct err e;
 
-        if (fault)
-                opt_complain(errors, "brokers: %s", fault);
-        for (size_t i = 0; i < c->librdkafka.n; i++)
-                if (kafka_conf_check(c->librdkafka.v[i], &e) < 0)
-                        opt_complain(errors, "%s", e.msg);
+        kafka_conf_check_all(c->brokers, &c->librdkafka, errors);
 }
 
 const struct opt_table kafka_producer_opts = { opts, ARRAY_LEN(opts), sizeof(struct kafka_config),

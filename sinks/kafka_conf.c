@@ -157,6 +157,18 @@ int kafka_conf_check(const char *property, struct err *e)
         return r;
 }
 
+void kafka_conf_check_all(const char *brokers, const struct strlist *properties, struct opt_errors *errors)
+{
+        const char *fault = brokers ? kafka_brokers_fault(brokers) : NULL;
+        struct err e;
+
+        if (fault)
+                opt_complain(errors, "brokers: %s", fault);
+        for (size_t i = 0; i < properties->n; i++)
+                if (kafka_conf_check(properties->v[i], &e) < 0)
+                        opt_complain(errors, "%s", e.msg);
+}
+
 /* --- a whole conf --------------------------------------------------------------------------- */
 
 /* From the levels of syslog(3).  What librdkafka calls an error (3) it goes on trying to mend by itself. */

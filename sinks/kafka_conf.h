@@ -22,6 +22,9 @@ int kafka_conf_check(const char *property, struct err *e) MUST_CHECK;   /* "name
 /* NULL: fit to be a list of brokers.  Else what is wrong with it, a phrase to follow the setting's name. */
 const char *kafka_brokers_fault(const char *brokers);
 
+/* Both of the above for a table of settings: complains of brokers (NULL: not set, no fault) and each property. */
+void kafka_conf_check_all(const char *brokers, const struct strlist *properties, struct opt_errors *errors);
+
 /* 0 and a new conf (the caller's until rd_kafka_new takes it). properties: applied at once; NULL: none yet. */
 int kafka_conf_new(const char *brokers, const struct strlist *properties, rd_kafka_conf_t **ret, struct err *e) MUST_CHECK;
 int kafka_conf_apply(rd_kafka_conf_t *conf, const struct strlist *properties, struct err *e) MUST_CHECK;
