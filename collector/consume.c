@@ -544,8 +544,11 @@ void consume_free(struct consume *c)
         }
         if (c->moving)
                 rd_kafka_topic_partition_list_destroy(c->moving);
-        if (c->queue)
+        if (c->queue) {
+                /* The client may outlive us (below): its signals must not go to whoever gets the descriptor next. */
+                rd_kafka_queue_io_event_enable(c->queue, -1, NULL, 0);
                 rd_kafka_queue_destroy(c->queue);
+        }
         if (c->rk && may_destroy(c))
                 destroy_client(c->rk);
         stat_set(&c->stats->paused, 0);
