@@ -19,7 +19,6 @@
 enum {
         POLL_MESSAGES = 2000,           /* a turn; then the loop looks at its other duties */
         KEEPALIVE_MS = 1000,            /* polled at least so often, for max.poll.interval.ms */
-        ASK_TIMEOUT_MS = 1000,          /* questions to the broker that have no asynchronous form */
         DESTROY_S = 5,                  /* for librdkafka to end its threads */
         TROUBLE_STALE_MS = 45000,       /* librdkafka repeats what goes on every 30 s */
 };

@@ -9,7 +9,6 @@
 #include "base/mem.h"
 
 enum {
-        ASK_TIMEOUT_MS = 1000,          /* questions to the broker that have no asynchronous form */
         COMMIT_ANSWER_MS = 3000,        /* how long a leaving partition waits for its commit */
 };
 

@@ -13,6 +13,8 @@
 
 #include "collector/consume.h"
 
+enum { ASK_TIMEOUT_MS = 1000 };         /* questions to the broker that have no asynchronous form */
+
 enum rebalance { REB_NONE, REB_STARTING, REB_DRAINING, REB_COMMITTING };
 
 struct consume {
