@@ -106,6 +106,7 @@ int program_start(const struct program *p, int argc, char **argv, void *conf, st
         raise_descriptor_limit();
         no_core_files();
         signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN);       /* a limit on file sizes is a full disk (EFBIG), not an end */
         if (opt_parse_args(p->opts, p->verbs, argc, argv, ret_args, &errors) < 0)
                 return fail(p, EX_USAGE, &errors);
         if (ret_args->help)

@@ -27,6 +27,7 @@
 enum { RETRY_BASE_MS = 100, RETRY_MAX_MS = 5000 };
 enum { BURIAL_CHECK_MS = 20 }; /* how often to look whether a dead handle is gone */
 enum { CLOSE_WAIT_MS = 1000 }; /* for the reports of what close purges */
+enum { SLOW_MS = 10000 };      /* a batch this old is worth a sentence */
 
 #define KAFKA_STATS(X)                                                                                       \
         X(COUNTER, delivered, "kafka_records_delivered_total", NULL,                                         \
@@ -70,6 +71,7 @@ struct kafka {
         struct backoff backoff;
 
         char trouble[512]; /* "" or the sentence */
+        char slow[512];    /* the sentence when only the time says that something is wrong */
         bool closing;
         struct kafka_stats stats;
 };
@@ -392,11 +394,27 @@ static void kafka_submit(struct sink *s, struct batch **b)
                 timer_arm(s->loop, &k->settle, 0);
 }
 
+/* Some errors librdkafka retries for ever without a word, such as too few replicas in sync. */
+static const char *slow_trouble(struct kafka *k)
+{
+        const struct clock *clock = loop_clock(k->sink.loop);
+        int64_t age_ms = k->first != NULL ? (clock->mono_ns(clock) - k->first->since_ns) / 1000000 : 0;
+        int len;
+
+        if (age_ms < SLOW_MS)
+                return NULL;
+        const char *topic = topic_of(k, &k->first->b->recs[0], &len);
+        snprintf(k->slow, sizeof(k->slow), "topic %.*s: nothing is acknowledged for %lld s, and the client library does not "
+                 "say why; look at its replicas in sync (min.insync.replicas) and at the brokers' log",
+                 len, topic, (long long)(age_ms / 1000));
+        return k->slow;
+}
+
 static const char *kafka_trouble(struct sink *s)
 {
         struct kafka *k = kafka_of(s);
 
-        return k->trouble[0] != '\0' ? k->trouble : NULL;
+        return k->trouble[0] != '\0' ? k->trouble : slow_trouble(k);
 }
 
 static struct stat_group kafka_stats(struct sink *s)

@@ -17,6 +17,7 @@
 #include "tests/fake/mock_kafka.h"
 
 enum { DEADLINE_MS = 60000, MAX_RECORDS = 20000, PARTITIONS = 2 };
+enum { LIST_OFFSETS = 2 };       /* API key */
 
 /* One collector's consuming half; the test decides when a record is settled. */
 struct member {
@@ -342,7 +343,12 @@ static void offsets_that_retention_took_are_counted_and_passed(void **state)
         memset(large, 'x', SIZE);
         for (int i = 3; i <= LAST; i++)
                 mock_kafka_put(k, "logs", &r);
+        rd_kafka_mock_push_request_errors(k->cluster, LIST_OFFSETS, 2, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+                                          RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
         m = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(consume_trouble(m->consume) != NULL, m, NULL);
+        assert_non_null(strstr(consume_trouble(m->consume), "of topic logs partition "));
+        assert_non_null(strstr(consume_trouble(m->consume), " no longer exists, and the broker does not say which do"));
         WAIT(m->taken[0][LAST] > 0, m, NULL);
         int64_t lost = stat_get(&m->stats.records_lost);
         assert_int_equal(stat_get(&m->stats.offset_resets), 1);

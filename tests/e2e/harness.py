@@ -169,12 +169,14 @@ class Program:
     def write_config(self, config):
         self.path.write_text("".join(f"{key} = {libconfig(value)};\n" for key, value in config.items()))
 
-    def start(self, *arguments):
+    def start(self, *arguments, stdout=None):
+        """Both outputs go to the log, or the first to the descriptor stdout."""
         with open(self.log, "ab") as log:
             log.write(b"--- start\n")
             log.flush()
             self.process = subprocess.Popen([BIN / f"sluice-{self.kind}", "run", "-c", self.path, *arguments],
-                                            cwd=self.case.dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                            cwd=self.case.dir, stdin=subprocess.DEVNULL,
+                                            stdout=log if stdout is None else stdout, stderr=log)
         return self
 
     def run_once(self, seconds=60):
