@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "collector/absent.h"
 #include "collector/group.h"
 #include "sinks/kafka_conf.h"
 
@@ -20,6 +21,7 @@ enum {
         POLL_MESSAGES = 2000,           /* a turn; then the loop looks at its other duties */
         KEEPALIVE_MS = 1000,            /* polled at least so often, for max.poll.interval.ms */
         DESTROY_S = 5,                  /* for librdkafka to end its threads */
+        ABSENT_PERIOD_MS = 10000,       /* between two questions for a topic that does not exist */
         TROUBLE_STALE_MS = 45000,       /* librdkafka repeats what goes on every 30 s */
 };
 
@@ -156,6 +158,9 @@ static void on_error(struct consume *c, const rd_kafka_message_t *m)
         case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
                 on_out_of_range(c, m);
                 return;
+        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+                c->absent = true;
+                return;
         default:
                 stat_inc(&c->stats->consumer_errors);
                 group_trouble(c, "kafka: %s", rd_kafka_message_errstr(m));
@@ -193,11 +198,32 @@ static void on_readable(struct io *io, uint32_t events)
         poll(io->arg);
 }
 
+static void ask_for_absent_topic(struct consume *c)
+{
+        const char *topic;
+
+        if (!c->absent || loop_now_ms(c->loop) < c->ask_absent_ms)
+                return;
+        c->ask_absent_ms = loop_now_ms(c->loop) + ABSENT_PERIOD_MS;
+        switch (absent_topic(c->rk, &c->config->kafka.topics, &topic)) {
+        case 0:
+                c->absent = false;
+                c->trouble[0] = '\0';
+                break;
+        case 1:
+                group_trouble(c, "topic %s does not exist", topic);
+                break;
+        default:
+                break;  /* what is wrong with the broker has its own sentence */
+        }
+}
+
 static void keepalive(struct timer *t)
 {
         struct consume *c = t->arg;
 
         poll(c);
+        ask_for_absent_topic(c);
         timer_arm(c->loop, t, KEEPALIVE_MS);
 }
 

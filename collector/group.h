@@ -38,6 +38,8 @@ struct consume {
         rd_kafka_topic_partition_list_t *moving;        /* owned: what the rebalance is about */
         int64_t deadline_ms, ask_again_ms;
 
+        bool absent;                    /* a topic is not there: asked for until it is */
+        int64_t ask_absent_ms;
         bool committing;                /* one commit at a time */
         bool assigned;                  /* at least once since the client was made */
         bool joined;                    /* the coordinator had given it a member id when it was closed */

@@ -73,6 +73,7 @@ class Stuck(Case):
             self.wait_until(f"{program.name}: {part}", lambda p=program, t=part, s=stalls: self.says(p, t, s),
                             STALL_SECONDS + 30)
         self.page_is_whole()
+        self.a_topic_that_comes_is_taken()
         self.figures["sentences"] = len(self.heard)
         for program in self.programs:
             if program.process:                         # the feeder has ended
@@ -115,6 +116,11 @@ class Stuck(Case):
             inside = [path for part, path in INSIDE.items() if part in row]
             self.check(inside, f"docs/why-is-it-stuck.md: nothing provokes: {row}")
             self.check(row.split("...")[-2].strip(" :") in (ROOT / inside[0]).read_text(), f"{inside[0]} does not hear: {row}")
+
+    def a_topic_that_comes_is_taken(self):
+        self.topic("late")
+        self.wait_until("the late topic is assigned", lambda: self.late.status()["partitions"], 120)
+        self.wait_until("nothing is missing", lambda: not self.late.status()["trouble"], 30)
 
     def shippers(self):
         for name, brokers, part in (
@@ -205,9 +211,11 @@ class Stuck(Case):
         ):
             self.collect(name, topic, part, {"urls": [url], "index": "shop"})
         self.collect("no-broker", "t", f"kafka broker {self.closed} cannot be reached", kafka={"brokers": self.closed})
+        late = f"{self.unique}-late"
+        self.late = self.collect("no-topic", late, f"topic {late} does not exist")
         unread = self.kafka("unread", refuse=(OFFSET_FETCH, GROUP_AUTHORIZATION_FAILED))
         self.collect("no-group", "unread", "no-group cannot be read: ", kafka={"brokers": unread})
 
     def collect(self, name, topic, part, elasticsearch=None, kafka=()):
-        self.expect(self.collector(topic, self.index(name), name, name, kafka,
-                                   elasticsearch=elasticsearch or {"urls": ["http://127.0.0.1:1"], "index": "i"}), part)
+        return self.expect(self.collector(topic, self.index(name), name, name, kafka,
+                                          elasticsearch=elasticsearch or {"urls": ["http://127.0.0.1:1"], "index": "i"}), part)
