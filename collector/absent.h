@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* absent: which topic of the subscription the cluster does not have.
  *
- * librdkafka says once that a subscribed topic is not available, and nothing when it comes
- * (rd_kafka_propagate_consumer_topic_errors in rdkafka_cgrp.c, 2.0.2), so whoever has heard it asks until all are there.
+ * librdkafka says once that a subscribed topic is not available, and nothing when it comes (2.0.2, rdkafka_cgrp.c,
+ * rd_kafka_propagate_consumer_topic_errors), so whoever has heard it asks until all are there.
  */
 #ifndef SLUICE_COLLECTOR_ABSENT_H
 #define SLUICE_COLLECTOR_ABSENT_H

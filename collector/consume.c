@@ -159,6 +159,7 @@ static void on_error(struct consume *c, const rd_kafka_message_t *m)
                 on_out_of_range(c, m);
                 return;
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+                stat_inc(&c->stats->consumer_errors);
                 c->absent = true;
                 return;
         default:

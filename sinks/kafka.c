@@ -404,8 +404,9 @@ static const char *slow_trouble(struct kafka *k)
         if (age_ms < SLOW_MS)
                 return NULL;
         const char *topic = topic_of(k, &k->first->b->recs[0], &len);
-        snprintf(k->slow, sizeof(k->slow), "topic %.*s: nothing is acknowledged for %lld s, and the client library does not "
-                 "say why; look at its replicas in sync (min.insync.replicas) and at the brokers' log",
+        snprintf(k->slow, sizeof(k->slow),
+                 "topic %.*s: nothing is acknowledged for %lld s, and the client library does not say why; look at its "
+                 "replicas in sync (min.insync.replicas) and at the brokers' log",
                  len, topic, (long long)(age_ms / 1000));
         return k->slow;
 }
