@@ -1,34 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person is told when something is wrong: by `check`, and by a start that cannot be."""
-import http.server
-import re
 import subprocess
-import threading
 
+from fake_http import ByTable, serve
 from harness import BIN, ELASTICSEARCH, KAFKA, ROOT, Case, free_port
 
 SECRET = "s3cr3t-of-the-test"
 
 
-class Answer(http.server.BaseHTTPRequestHandler):
-    """A server that says the same to everybody: status and type are its address' first two steps."""
-    kinds = {"401": (401, "application/json", '{"error":{"type":"security_exception"},"status":401}'),
-             "html": (200, "text/html", "<html><body>Sign in to the network</body></html>")}
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.do_GET()
-
-    def do_GET(self):
-        status, kind, body = self.kinds[self.path.split("/")[1]]
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, *arguments):
-        pass
+class Answer(ByTable):
+    """It says the same to everybody and every question."""
+    gets = posts = {
+        "401": (401, "application/json", '{"error":{"type":"security_exception"},"status":401}'),
+        "html": (200, "text/html", "<html><body>Sign in to the network</body></html>"),
+    }
 
 
 class Messages(Case):
@@ -39,7 +24,6 @@ class Messages(Case):
         self.own_faults()
         self.held_state()
         self.remote_faults()
-        self.stuck()
         self.nothing_is_made()
         self.all_is_well()
         self.no_secret_is_shown()
@@ -109,9 +93,7 @@ class Messages(Case):
         self.expect("Kafka's name does not resolve", 69, ["resolve", "name service"], "shipper", "check",
                     *self.flags("--brokers", "nowhere.invalid:9092", "--topic", "t"))
         source = ("check", "--brokers", KAFKA, "--topic", self.shipper_topic)
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        here = f"http://127.0.0.1:{server.server_port}"
+        server, here = serve(Answer)
         for what, code, url, text in (
             ("401", 77, f"{here}/401", "answers 401: set elasticsearch.api_key or username and password"),
             ("HTML from a proxy", 69, f"{here}/html", "answers 200 with HTML, not as Elasticsearch does"),
@@ -120,36 +102,6 @@ class Messages(Case):
         ):
             self.expect(what, code, ["FAIL", text], "collector", *source, "--url", url)
         server.shutdown()
-
-    def stuck(self):
-        """What `run` waits for: a sentence that names it, and that docs/why-is-it-stuck.md has."""
-        closed = f"127.0.0.1:{free_port()}"
-        (self.logs / "stuck.log").write_text("a line\n")
-        self.troubled(self.shipper("t", "no-broker", ("stuck.log",), kafka={"brokers": closed, "topic": "t"}),
-                      f"kafka broker {closed} cannot be reached")
-
-        feeder = self.shipper(self.shipper_topic, "feeder", ("stuck.log",))
-        feeder.run_once()
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        here = f"http://127.0.0.1:{server.server_port}/401"
-        for name, url, text in (("es-401", here, f"{here} answers 401"), ("es-closed", f"http://{closed}", closed)):
-            self.troubled(self.collector(self.shipper_topic, self.index(name), name, name,
-                                         elasticsearch={"urls": [url], "index": "i"}), text)
-        server.shutdown()
-
-    def troubled(self, program, text):
-        program.start()
-        sentence = self.wait_until(f"{program.name}: {text}", lambda: self.trouble(program, text), 30)
-        known = [re.escape(cell).replace(r"\.\.\.", ".+") for cell in re.findall(
-            r"^\| `(.+?)` \|", (ROOT / "docs/why-is-it-stuck.md").read_text(), re.M)]
-        self.check(any(re.fullmatch(pattern, sentence) for pattern in known),
-                   f"docs/why-is-it-stuck.md does not know: {sentence}")
-        program.kill()
-
-    def trouble(self, program, text):
-        sentence = program.status()["trouble"]
-        return sentence if sentence and text in sentence else None
 
     def nothing_is_made(self):
         missing = f"{self.unique}-missing"
