@@ -20,7 +20,8 @@ class Run:
         self.before = self.folders()
         name, _, value = self.mark.partition("=")
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(["./dev", "demo", *arguments], cwd=ROOT, env={**os.environ, name: value},
+            self.process = subprocess.Popen(["./dev", "demo", *arguments], cwd=ROOT,
+                                            env={**os.environ, **case.environment, name: value},
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         case.writers.append(self)               # killed with the test at the latest
 
@@ -78,7 +79,8 @@ class Steps:
     """What the two demos have in common."""
     needs_servers = False
     order = 90
-    options_of_demo = ()
+    environment = {}
+    options_of_demo = ("--embedded",)
 
     def teardown(self, passed):
         for run in self.writers:
@@ -129,9 +131,20 @@ class DemoEmbedded(Steps, Case):
     options_of_demo = ("--embedded",)
 
     def test(self):
+        self.take_java_away()
         self.it_ends_by_itself()
         self.ctrl_c_ends_it()
         self.the_files_of_a_folder_are_shipped_and_stay_as_they_are()
+        self.check(not self.used.exists(), "the embedded demo has asked for Java")
+
+    def take_java_away(self):
+        """As on a machine without it, and whoever asks for it leaves a mark."""
+        folder, self.used = self.dir / "bin", self.dir / "java-was-asked-for"
+        folder.mkdir()
+        for name in ("java", "javac"):
+            (folder / name).write_text(f"#!/bin/sh\ntouch '{self.used}'\nexit 127\n")
+            (folder / name).chmod(0o755)
+        self.environment = {"PATH": f"{folder}:{os.environ['PATH']}"}
 
     def the_files_of_a_folder_are_shipped_and_stay_as_they_are(self):
         for writer, lines in (("a", 20_000), ("b", 100)):       # more than the embedded broker is sent at once

@@ -26,6 +26,7 @@ class Messages(Case):
         self.remote_faults()
         self.nothing_is_made()
         self.all_is_well()
+        self.versions()
         self.no_secret_is_shown()
 
     def tell(self, kind, *arguments):
@@ -119,6 +120,14 @@ class Messages(Case):
         self.check("FAIL" not in output and "warn" not in output, f"all is well, and yet: {output}")
         self.expect("collector", 0, ["ok    group", "ok    elasticsearch"], "collector", "check", "--brokers", KAFKA,
                     "--topic", self.shipper_topic, "--url", ELASTICSEARCH)
+
+    def versions(self):
+        names = ("librdkafka", "libcurl", "yajl", "lz4", "libconfig", "libdeflate", "libmicrohttpd", "xxhash", "pcre2")
+        for kind in ("shipper", "collector"):
+            lines = self.expect("versions", 0, [], kind, "--version").splitlines()
+            told = dict(line.split(" ", 1) for line in lines)
+            self.check(set(told) == {f"sluice-{kind}", *names}, f"--version of the {kind}: {told}")
+            self.check(all(version[:1].isdigit() for version in told.values()), f"no versions: {told}")
 
     def no_secret_is_shown(self):
         path = self.config(f'kafka = {{ brokers = "{KAFKA}"; topics = [ "{self.shipper_topic}" ]; }};\n'
