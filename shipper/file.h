@@ -79,6 +79,7 @@ struct file {
         int64_t waited_to;              /* scanned, when the wait began ... */
         int64_t due_ms;                 /* ... which ends then */
         bool unsaved;                   /* committed moved since the last checkpoint */
+        bool buried;                    /* ended, and in positions' list until nothing of it is in flight */
         bool superseded;                /* ended by a truncation: the next generation answers for its row */
         bool replaces;                  /* generation after a truncation: ... */
         struct ident replaced;          /* ... its row stands under this id until the file has a name of its own */

@@ -19,6 +19,7 @@ struct positions {
         struct checkpoint *checkpoint;
         struct file **files;            /* owned array; positions moved, or ended and done with */
         size_t nfiles, cap;
+        struct file *ended;             /* owned; a rewrite must not forget what is in flight of them */
         struct timer timer;
         int64_t save_after_ms;          /* not before */
         char trouble[256];
@@ -26,6 +27,11 @@ struct positions {
 
 void positions_add(struct positions *p, struct file *f)
 {
+        if (f->state == FILE_ENDED && !f->buried) {
+                f->buried = true;
+                f->next = p->ended;
+                p->ended = f;
+        }
         if (f->unsaved)
                 return;
         f->unsaved = true;
@@ -41,26 +47,22 @@ static bool done_with(const struct file *f)
         return f->state == FILE_ENDED && ackwin_inflight(&f->window) == 0;
 }
 
+/* A generation that has not begun stands under the row of the one that it replaces. */
 static void put_file(struct positions *p, struct file *f)
 {
+        const struct ident *key = f->named ? &f->id : &f->replaced;
         struct checkpoint_row row;
 
-        if (f->superseded)
-                return;
-        if (!f->named && f->replaces) {
-                file_row(f, &row);      /* without head: a generation that has not begun */
-                row.id = f->replaced;
-                checkpoint_put(p->checkpoint, &row);
-        }
-        if (!f->named)
+        if (f->superseded || (!f->named && !f->replaces))
                 return;
         if (done_with(f)) {
-                checkpoint_forget(p->checkpoint, &f->id);
+                checkpoint_forget(p->checkpoint, key);
         } else {
                 file_row(f, &row);
+                row.id = *key;
                 checkpoint_put(p->checkpoint, &row);
         }
-        if (f->replaces)
+        if (f->named && f->replaces)
                 checkpoint_forget(p->checkpoint, &f->replaced);
 }
 
@@ -78,7 +80,21 @@ static int store(struct positions *p, struct err *e)
         checkpoint_rewrite_begin(p->checkpoint);
         for (size_t i = 0; (f = map_next(p->all, &i)) != NULL;)
                 put_file(p, f);
+        for (f = p->ended; f; f = f->next)
+                put_file(p, f);
         return checkpoint_rewrite_commit(p->checkpoint, e);
+}
+
+static void free_done(struct positions *p)
+{
+        for (struct file **at = &p->ended, *f; (f = *at) != NULL;) {
+                if (done_with(f)) {
+                        *at = f->next;
+                        file_free(f);
+                } else {
+                        at = &f->next;
+                }
+        }
 }
 
 static void saved(struct positions *p)
@@ -87,10 +103,9 @@ static void saved(struct positions *p)
                 p->files[i]->unsaved = false;
                 if (p->files[i]->named)
                         p->files[i]->replaces = false;
-                if (done_with(p->files[i]))
-                        file_free(p->files[i]);
         }
         p->nfiles = 0;
+        free_done(p);
         p->trouble[0] = '\0';
         stat_inc(&p->stats->checkpoint_writes);
 }
@@ -139,9 +154,10 @@ void positions_free(struct positions *p)
         if (!p)
                 return;
         timer_disarm(p->loop, &p->timer);
-        for (size_t i = 0; i < p->nfiles; i++)
-                if (p->files[i]->state == FILE_ENDED)
-                        file_free(p->files[i]);
+        for (struct file *f = p->ended, *next; f; f = next) {
+                next = f->next;
+                file_free(f);
+        }
         free(p->files);
         free(p);
 }

@@ -4,7 +4,8 @@
  *      settled, ended, begun anew -- positions_add --> [unsaved] -- positions_save --> checkpoint, fsync
  *
  * At most one fsync per SAVE_INTERVAL_MS.  A file that has ended waits here until nothing of it is in flight; then its
- * row is forgotten and it is freed.  After an error nothing counts as stored and it is tried again.  One thread.
+ * row is forgotten and it is freed.  Until then every rewrite holds its row: what a crash loses of it is counted at the
+ * next start.  After an error nothing counts as stored and it is tried again.  One thread.
  */
 #ifndef SLUICE_SHIPPER_POSITIONS_H
 #define SLUICE_SHIPPER_POSITIONS_H

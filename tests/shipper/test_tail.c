@@ -523,6 +523,69 @@ static void what_vanished_unread_is_counted(void **state)
         free(path);
 }
 
+static off_t checkpoint_size(const struct rig *r)
+{
+        char *path = tmpdir_path(r->state_dir, "checkpoint");
+        struct stat st;
+
+        assert_int_equal(stat(path, &st), 0);
+        free(path);
+        return st.st_size;
+}
+
+/* A name of blanks makes a long row: soon the checkpoint is mostly old rows. */
+static void provoke_a_rewrite(struct rig *r)
+{
+        char name[160];
+
+        memset(name, ' ', sizeof(name));
+        memcpy(name + sizeof(name) - 5, ".log", 5);
+        for (off_t before = 0, now = 1; now > before;) {
+                before = checkpoint_size(r);
+                append(r, name, "busy\n");
+                turns(r);
+                sink_held_answer(r->sink, find_message(r, "busy"), VERDICT_DONE, 0, "");
+                tail_save(r->tail, true);
+                now = checkpoint_size(r);
+                assert_in_range(now, 1, 1 << 20);
+        }
+}
+
+static void a_rewrite_keeps_the_row_of_a_deleted_file_whose_lines_are_in_flight(void **state)
+{
+        struct rig *r = *state;
+        char *path = path_in(r, "a.log");
+
+        append(r, "a.log", "nobody has acknowledged it\n");
+        turns(r);
+        unlink(path);
+        turns(r);
+        assert_int_equal(stat_get(&r->stats.files_open), 0);
+        tail_save(r->tail, true);
+        provoke_a_rewrite(r);
+        kill_and_start(r);
+        assert_int_equal(stat_get(&r->stats.lost_vanished), strlen("nobody has acknowledged it\n"));
+        free(path);
+}
+
+static void a_file_deleted_right_after_a_truncation_is_forgotten(void **state)
+{
+        struct rig *r = *state;
+        char *path = path_in(r, "a.log");
+
+        append(r, "a.log", "one\n");
+        answer_all(r);
+        file_write(path, "");
+        turns(r);
+        tail_save(r->tail, true);
+        unlink(path);
+        turns(r);
+        tail_save(r->tail, true);
+        kill_and_start(r);
+        assert_int_equal(checkpoint_size(r), strlen("sluice-checkpoint 2\n"));
+        free(path);
+}
+
 static void a_position_in_the_middle_of_the_acknowledged_is_resumed(void **state)
 {
         struct rig *r = *state;
@@ -861,6 +924,8 @@ int main(void)
                 TEST(a_truncated_file_starts_at_zero_under_new_ids),
                 TEST(a_file_that_grew_past_its_old_end_behind_our_back_starts_at_zero),
                 TEST(what_vanished_unread_is_counted),
+                TEST(a_rewrite_keeps_the_row_of_a_deleted_file_whose_lines_are_in_flight),
+                TEST(a_file_deleted_right_after_a_truncation_is_forgotten),
                 TEST(a_position_in_the_middle_of_the_acknowledged_is_resumed),
                 TEST(a_restart_right_after_a_truncation_gives_no_id_twice),
                 TEST(a_truncation_while_reading_is_stopped_is_seen),
