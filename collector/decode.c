@@ -15,19 +15,23 @@
 #include "event/template.h"
 #include "event/timestamp.h"
 
-enum { AT_TIME, AT_ID, NFIXED }; /* what is always looked for; the template's fields follow */
+enum { AT_TIME, AT_ID, NFIXED }; /* what is always looked for; the template's fields follow, then id_field */
+enum { ID_MAX_BYTES = 512 };     /* a longer _id spoils its whole bulk */
 
 struct decoder {
         struct collector_stats *stats;
         struct template *index;        /* owned */
         const char *paths[SCAN_PATHS]; /* borrowed from the template and from constants */
         size_t npaths;
+        size_t id_field;      /* index of its path; 0: none */
+        char *id_path;        /* owned; NULL: none */
         struct buf name;      /* index name being made */
         struct shape *shape;  /* owned */
         struct buf rewritten; /* a foreign event as the document it becomes */
 };
 
-struct decoder *decode_new(const char *index_template, struct collector_stats *stats, struct err *e)
+struct decoder *decode_new(const char *index_template, const char *id_field, struct collector_stats *stats,
+                           struct err *e)
 {
         struct template *t = template_new(index_template, e);
         const char *const *paths;
@@ -35,11 +39,7 @@ struct decoder *decode_new(const char *index_template, struct collector_stats *s
         if (!t)
                 return NULL;
         size_t n = template_paths(t, &paths);
-        if (n > SCAN_PATHS - NFIXED) {
-                err_set(e, EINVAL, "index \"%s\": more than %d fields", index_template, SCAN_PATHS - NFIXED);
-                template_free(t);
-                return NULL;
-        }
+        _Static_assert(NFIXED + TEMPLATE_FIELDS + 1 <= SCAN_PATHS, "room for all that may be looked for");
         struct decoder *d = xcalloc(1, sizeof(*d));
         d->stats = stats;
         d->index = t;
@@ -49,6 +49,11 @@ struct decoder *decode_new(const char *index_template, struct collector_stats *s
         for (size_t i = 0; i < n; i++)
                 d->paths[NFIXED + i] = paths[i];
         d->npaths = NFIXED + n;
+        if (id_field) {
+                d->id_path = xstrdup(id_field);
+                d->id_field = d->npaths;
+                d->paths[d->npaths++] = d->id_path;
+        }
         return d;
 }
 
@@ -60,6 +65,7 @@ void decode_free(struct decoder *d)
         shape_free(d->shape);
         buf_fini(&d->name);
         buf_fini(&d->rewritten);
+        free(d->id_path);
         free(d);
 }
 
@@ -69,12 +75,33 @@ static bool is_our_id(const struct scan_value *id)
                memcmp(id->p, IDENT_SCHEME, strlen(IDENT_SCHEME)) == 0;
 }
 
-static struct slice put_id(const struct incoming *in, const struct scan_value *id, struct batch *b)
+/* The slice is empty when there is no id in it that can be used; b is then as it was. */
+static struct slice put_field_id(const struct scan_value *v, struct batch *b)
 {
+        size_t start = b->data.len;
+
+        if (v->type == SCAN_STRING)
+                scan_unescape(&b->data, v);
+        else if (v->type == SCAN_NUMBER)
+                buf_put(&b->data, v->p, v->len);
+        if (b->data.len - start > ID_MAX_BYTES)
+                b->data.len = start;
+        return batch_since(b, start);
+}
+
+static struct slice put_id(const struct decoder *d, const struct incoming *in,
+                           const struct scan_value *values, struct batch *b)
+{
+        const struct scan_value *id = &values[AT_ID];
         char text[IDENT_LINE_TEXT];
 
         if (is_our_id(id))
                 return batch_put(b, id->p, id->len);
+        if (d->id_field) {
+                struct slice given = put_field_id(&values[d->id_field], b);
+                if (given.len > 0)
+                        return given;
+        }
         struct ident record =
                 ident_of_record(in->cluster, in->topic, in->partition, in->offset, in->timestamp_ms);
         ident_text(&record, text);
@@ -190,7 +217,7 @@ bool decode(struct decoder *d, const struct incoming *in, struct batch *b)
         if (is == SCAN_IS_OBJECT)
                 reshape(d, &doc, values);
         struct slice value = put_value(d, &doc, is, values[AT_TIME].type != SCAN_ABSENT, b);
-        struct slice id = put_id(in, &values[AT_ID], b), dest = { 0 };
+        struct slice id = put_id(d, &doc, values, b), dest = { 0 };
         bool ok = put_dest(d, in, values, b, &dest);
 
         struct record *r = batch_add(b);

@@ -5,8 +5,9 @@
  *      another JSON object     becomes what event/shape.h says; @timestamp is spliced in where it is missing
  *      anything else           is the message of a document of its own
  *
- * The id is the event's own where Sluice gave it one (scheme prefix at event.id), else it names the Kafka record:
- * the same record gets the same id at every re-send.  Invalid UTF-8 is repaired.  One thread.
+ * The id is the event's own where Sluice gave it one (scheme prefix at event.id), else the text or number at
+ * id_field when that is set and there is one of 1 to 512 bytes (Elasticsearch takes no more), else it names the Kafka
+ * record: the same record gets the same id at every re-send.  Invalid UTF-8 is repaired.  One thread.
  */
 #ifndef SLUICE_COLLECTOR_DECODE_H
 #define SLUICE_COLLECTOR_DECODE_H
@@ -18,8 +19,10 @@
 
 struct decoder;
 
-/* NULL with e set: the index template is wrong. stats: borrowed. */
-struct decoder *decode_new(const char *index_template, struct collector_stats *stats, struct err *e);
+/* id_field: path of the id of events without ours, NULL: none. NULL with e set: the index template is wrong.
+ * stats: borrowed. */
+struct decoder *decode_new(const char *index_template, const char *id_field, struct collector_stats *stats,
+                           struct err *e);
 void decode_free(struct decoder *d);    /* NULL ok */
 
 /* Adds one record with value, id and dest to b. False: dest could not be made, a field of the

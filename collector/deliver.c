@@ -258,7 +258,8 @@ static void room(void *arg)
 struct deliver *deliver_new(struct loop *l, const struct collector_config *config, struct collector_stats *stats,
                             const struct deliver_hooks *hooks, struct err *e)
 {
-        struct decoder *decoder = decode_new(config->elasticsearch.index, stats, e);
+        struct decoder *decoder = decode_new(config->elasticsearch.index,
+                                             config->elasticsearch.id_field, stats, e);
 
         if (!decoder)
                 return NULL;

@@ -216,6 +216,9 @@ static struct sink *open_show(struct collector *c, const char *place, const char
                                           .records = c->config.dry_run,
                                           .place = place,
                                           .dest = dest,
+                                          .server_ids = c->config.elasticsearch.id == ES_ID_AUTO &&
+                                                        collector_output(&c->config) ==
+                                                                OUTPUT_ELASTICSEARCH,
                                           .enough = shown_enough,
                                           .arg = c };
         return sink_show_new(c->loop, &show, owner, limits);

@@ -253,6 +253,8 @@ static struct sink *open_show(struct shipper *s, enum output output, const struc
                                           .records = s->config.dry_run,
                                           .place = output == OUTPUT_KAFKA ? "topic" : "index",
                                           .dest = output == OUTPUT_KAFKA ? s->config.kafka.topic : NULL,
+                                          .server_ids = output == OUTPUT_ELASTICSEARCH &&
+                                                        s->config.elasticsearch.id == ES_ID_AUTO,
                                           .enough = shown_enough,
                                           .arg = s };
         return sink_show_new(s->loop, &show, owner, limits);

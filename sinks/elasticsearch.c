@@ -432,7 +432,9 @@ static int check_urls(const struct strlist *urls, struct err *e)
 static bool open_parts(struct elasticsearch *es, const struct es_config *c, bool gzip, struct err *e)
 {
         struct http_config http = es_http_config(c);
-        struct es_body_config body = { .index = es->index, .level = gzip ? (int)c->compression_level : 0 };
+        struct es_body_config body = { .index = es->index,
+                                       .auto_id = c->id == ES_ID_AUTO,
+                                       .level = gzip ? (int)c->compression_level : 0 };
 
         http.max_connections = (unsigned)(es->max_bodies + c->urls.n);
         es->http = http_client_new(es->sink.loop, &http, e);
@@ -475,7 +477,9 @@ static void init_parts(struct elasticsearch *es, const struct es_config *c)
         };
         es_bulks_init(&es->bulks);
         es_control_init(&es->control, &control);
-        es_nodes_init(&es->nodes, &c->urls, BULK_PATH, &node);
+        char *path = c->pipeline ? xasprintf(BULK_PATH "&pipeline=%s", c->pipeline) : xstrdup(BULK_PATH);
+        es_nodes_init(&es->nodes, &c->urls, path, &node);
+        free(path);
         show_control(es);
         show_nodes(es);
 }

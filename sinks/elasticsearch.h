@@ -28,10 +28,18 @@
 
 #define ES_DEFAULT_INDEX "logs-generic-default"
 
+enum es_id {
+        ES_ID_EVENT,                    /* the record's id is the document's _id */
+        ES_ID_AUTO,                     /* the server makes one up */
+};
+
 struct es_config {
         struct strlist urls;
         char *index;                    /* of a record without dest (NULL: ES_DEFAULT_INDEX); a template is the
                                            collector's matter */
+        char *pipeline;                 /* ingest pipeline of every document; NULL: the index's own */
+        int64_t id;                     /* enum es_id */
+        char *id_field;                 /* path in the event; the collector's matter, too; NULL: none */
         char *username, *password, *api_key;    /* secrets */
         char *ca_file, *ca_fingerprint;
         char *client_cert, *client_key, *client_key_password;   /* files; the last a secret */

@@ -27,16 +27,17 @@ static void write_action(struct buf *out, const char *index, size_t index_len, c
         buf_puts(out, "\"}}\n");
 }
 
-void es_body_write(struct buf *out, const struct batch *b, size_t n, const char *index)
+void es_body_write(struct buf *out, const struct batch *b, size_t n, const struct es_body_config *config)
 {
-        size_t index_len = strlen(index);
+        size_t index_len = strlen(config->index);
 
         for (size_t i = 0; i < n; i++) {
                 const struct record *r = &b->recs[i];
                 bool own = r->dest.len > 0;
+                bool named = r->id.len > 0 && !config->auto_id;
 
-                write_action(out, own ? batch_at(b, r->dest) : index, own ? r->dest.len : index_len,
-                             r->id.len ? batch_at(b, r->id) : "", r->id.len);
+                write_action(out, own ? batch_at(b, r->dest) : config->index, own ? r->dest.len : index_len,
+                             named ? batch_at(b, r->id) : "", named ? r->id.len : 0);
                 ndjson_put(out, batch_at(b, r->value), r->value.len);
         }
 }
@@ -96,7 +97,7 @@ static void forget_if_large(struct buf *b)
 
 static void build(struct worker *w, struct es_job *job)
 {
-        es_body_write(&w->raw, job->batch, job->n, w->builder->config.index);
+        es_body_write(&w->raw, job->batch, job->n, &w->builder->config);
         job->raw_len = w->raw.len;
         if (w->gzip)
                 compress(w);

@@ -9,7 +9,8 @@
  *
  * Two exceptions to "byte for byte": a newline inside a value would end the document
  * early and shift all that follow.  In valid JSON it can only stand between tokens, so it is
- * written as a blank.  And a record without id has no _id: the server makes one up.
+ * written as a blank.  And a record without id has no _id, nor has any with auto_id: the server
+ * makes one up.
  *
  * The batch is borrowed, and only read, from es_builder_add until built or es_builder_stop.
  * A worker keeps scratch memory for the largest body it met lately (at most
@@ -18,6 +19,7 @@
 #ifndef SLUICE_SINKS_ES_BODY_H
 #define SLUICE_SINKS_ES_BODY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -38,11 +40,12 @@ struct es_job {
 
 struct es_body_config {
         const char *index;              /* of records without dest; borrowed for the builder's life */
+        bool auto_id;                   /* ids stay here */
         int level;                      /* of gzip, libdeflate's 1 to 12; 0: not compressed */
 };
 
 /* Appends the actions of the first n records. */
-void es_body_write(struct buf *out, const struct batch *b, size_t n, const char *index);
+void es_body_write(struct buf *out, const struct batch *b, size_t n, const struct es_body_config *config);
 
 void es_job_drop(struct es_job *job);   /* frees the body; none: no-op */
 

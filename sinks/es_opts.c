@@ -8,12 +8,22 @@
 
 #define AT(field) offsetof(struct es_config, field)
 
+static const char *const ids[] = { [ES_ID_EVENT] = "event", [ES_ID_AUTO] = "auto", NULL };
+
 static const struct opt rows[] = {
         { "urls", OPT_LIST, AT(urls), .def = "http://127.0.0.1:9200", .flag = "url", .flag_arg = "URL,...",
           .help = "addresses of the cluster's nodes" },
         { "index", OPT_STRING, AT(index), .def = ES_DEFAULT_INDEX, .flag = "index", .flag_arg = "NAME",
           .help = "index or data stream, may hold {field.path}, {field.path:default}, {topic}, "
                   "{+yyyy.MM.dd}" },
+        { "pipeline", OPT_STRING, AT(pipeline),
+          .help = "ingest pipeline for every document, instead of the index's default; _none: no pipeline" },
+        { "id", OPT_CHOICE, AT(id), .def = "event", .choices = ids,
+          .help = "event: the same line has the same _id at every re-send; auto: the server makes one up, "
+                  "quicker, and a re-send stands twice" },
+        { "id_field", OPT_STRING, AT(id_field),
+          .help = "field of the event that is the _id when the event has no id of Sluice's (collector "
+                  "only)" },
         { "username", OPT_STRING, AT(username), .help = "for basic authentication" },
         { "password", OPT_SECRET_LIVE, AT(password), .help = "for basic authentication" },
         { "api_key", OPT_SECRET_LIVE, AT(api_key),
@@ -69,6 +79,27 @@ static bool set(const char *s)
         return s && *s;
 }
 
+/* What needs no escape in a URL: more than any pipeline that comes with the products uses. */
+static bool is_plain(const char *name)
+{
+        for (; *name; name++)
+                if (!(*name >= 'a' && *name <= 'z') && !(*name >= 'A' && *name <= 'Z') &&
+                    !(*name >= '0' && *name <= '9') && !strchr("._-@~", *name))
+                        return false;
+        return true;
+}
+
+static void check_place(const struct es_config *c, struct opt_errors *errors)
+{
+        if (c->pipeline && (!*c->pipeline || !is_plain(c->pipeline)))
+                opt_complain(errors, "pipeline: \"%s\" is no name made of letters, digits and . _ - @ ~",
+                             c->pipeline);
+        if (c->id_field && !*c->id_field)
+                opt_complain(errors, "id_field: must name a field, such as order.id");
+        if (c->id_field && c->id == ES_ID_AUTO)
+                opt_complain(errors, "id_field: means nothing with id = \"auto\"");
+}
+
 static void check_tls(const struct es_config *c, struct opt_errors *errors)
 {
         struct http_pin pin;
@@ -102,6 +133,7 @@ static void check(const void *conf, struct opt_errors *errors)
                 opt_complain(errors, "api_key: excludes username and password");
         if (set(c->username) != set(c->password))
                 opt_complain(errors, "username and password: one without the other");
+        check_place(c, errors);
         check_tls(c, errors);
         if (strcmp(c->compression, "gzip") != 0 && strcmp(c->compression, "none") != 0)
                 opt_complain(errors, "compression: \"%s\" is neither gzip nor none", c->compression);

@@ -372,8 +372,39 @@ static void check_privileges(struct probe *p, const char *node, const char *inde
         buf_fini(&body);
 }
 
+/* The documents wait for a pipeline that nobody made, so its absence is an error. */
+static void tell_pipeline(struct probe *p, const char *name, const struct question *q)
+{
+        if (q->end != HTTP_COMPLETE)
+                tell_no_answer(p, "pipeline", q);
+        else if (q->status == 200)
+                report_ok(p->report, "pipeline", "%s, %lld ms", name, q->ms);
+        else if (q->status == 404)
+                report_fail(p->report, EX_CONFIG, "pipeline",
+                            "%s is not there: create it, or take it out of elasticsearch.pipeline", name);
+        else if (q->status == 401 || q->status == 403)
+                report_warn(
+                        p->report, "pipeline",
+                        "%s: this user may not see it (%u); with the privilege read_pipeline it is checked",
+                        name, q->status);
+        else
+                report_warn(p->report, "pipeline", "%s: not told (%u)", name, q->status);
+}
+
+static void check_pipeline(struct probe *p, const char *node, const char *name)
+{
+        char *path = xasprintf("/_ingest/pipeline/%s?filter_path=*.version", name);
+        struct question q;
+
+        ask(p, &q, node, path, NULL);
+        tell_pipeline(p, name, &q);
+        question_fini(&q);
+        free(path);
+}
+
 static void check_all(struct probe *p, const char *index)
 {
+        const char *pipeline = p->config->pipeline;
         const char *first = p->config->urls.v[0];
         int before = p->report->exit_code;
 
@@ -383,6 +414,8 @@ static void check_all(struct probe *p, const char *index)
         else if (p->report->exit_code == before && has_credentials(p->config) &&
                  check_credentials(p, first) && index)
                 check_privileges(p, first, index);
+        if (p->report->exit_code == before && pipeline && strcmp(pipeline, "_none") != 0)
+                check_pipeline(p, first, pipeline);
 }
 
 void es_probe(const struct es_config *c, const char *index, int64_t timeout_ms, struct report *report)

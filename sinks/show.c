@@ -2,6 +2,7 @@
 #include "sinks/show.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -24,6 +25,11 @@ static void print_field(const struct show_sink *w, const char *name, const char 
                 fprintf(w->config.out, "  %-9s %.*s\n", name, (int)len, text);
 }
 
+static void print_text(const struct show_sink *w, const char *name, const char *text)
+{
+        print_field(w, name, text, strlen(text));
+}
+
 static void print_slice(const struct show_sink *w, const char *name, const struct batch *b, struct slice s)
 {
         print_field(w, name, batch_at(b, s), s.len);
@@ -36,7 +42,10 @@ static void print_record(struct show_sink *w, const struct batch *b, const struc
                 print_slice(w, w->config.place, b, r->dest);
         else
                 fprintf(w->config.out, "  %-9s %s\n", w->config.place, w->config.dest);
-        print_slice(w, "_id", b, r->id);
+        if (w->config.server_ids)
+                print_text(w, "_id", "made by the server");
+        else
+                print_slice(w, "_id", b, r->id);
         print_slice(w, "key", b, r->key);
         for (size_t i = 0; i < r->nheaders; i++) {
                 const struct header *h = &b->headers[r->first_header + i];

@@ -19,6 +19,7 @@ struct show_config {
         FILE *out;                      /* borrowed */
         int64_t records;                /* how many are printed */
         const char *place;              /* what a destination is called: "topic", "index", "file"; static */
+        bool server_ids;                /* no id is sent: the server makes one up */
         const char *dest;               /* of a record without one of its own; borrowed, NULL: none */
         void (*enough)(void *arg);      /* once, when so many were printed; may be NULL */
         void *arg;

@@ -274,6 +274,31 @@ static void whoever_is_answered_403_and_not_known_is_told(void **state)
                "answers 403: it does not take elasticsearch.username");
 }
 
+static int check_pipeline(struct world *w)
+{
+        return check_with(w, w->kafka->bootstrap, "logs",
+                          (const char *const[]){ "--url", fake_es_url(w->es), "--set",
+                                                 "elasticsearch.pipeline=\"shop-v1\"", NULL });
+}
+
+static void a_pipeline_that_nobody_made_is_named(void **state)
+{
+        struct world *w = *state;
+
+        es_reply(w, "/_ingest/pipeline/shop-v1", 404, "{}");
+        es_reply(w, "/", 200, GOOD_ROOT);
+        expect(w, check_pipeline(w), EX_CONFIG,
+               "shop-v1 is not there: create it, or take it out of elasticsearch.pipeline");
+        fake_es_clear_rules(w->es);
+        es_reply(w, "/_ingest/pipeline/shop-v1", 403, SECURITY_ERROR);
+        es_reply(w, "/", 200, GOOD_ROOT);
+        expect(w, check_pipeline(w), EX_OK, "shop-v1: this user may not see it (403)");
+        fake_es_clear_rules(w->es);
+        es_reply(w, "/_ingest/pipeline/shop-v1", 200, "{}");
+        es_reply(w, "/", 200, GOOD_ROOT);
+        expect(w, check_pipeline(w), EX_OK, "ok    pipeline");
+}
+
 static int64_t now_ms(void)
 {
         return clock_system.mono_ns(&clock_system) / 1000000;
@@ -437,6 +462,7 @@ int main(void)
                 TEST(wrong_credentials_are_told_by_their_setting),
                 TEST(a_user_with_few_rights_is_known_all_the_same),
                 TEST(missing_privileges_are_named),
+                TEST(a_pipeline_that_nobody_made_is_named),
                 TEST(whoever_is_answered_403_and_not_known_is_told),
                 TEST(one_deadline_holds_for_all_questions_and_nodes),
                 TEST(an_address_of_another_kind_is_told),

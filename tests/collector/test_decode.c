@@ -13,12 +13,13 @@
 static struct collector_stats stats;
 
 /* Decodes one payload; the document, id and index as strings. */
-struct decoded { char value[2048], id[64], dest[256]; bool ok; };
+struct decoded { char value[2048], id[600], dest[256]; bool ok; };
 
-static struct decoded decode_at(const char *template, const char *payload, size_t len, int64_t offset)
+static struct decoded decode_with(const char *template, const char *id_field, const char *payload, size_t len,
+                                  int64_t offset)
 {
         struct err e = { 0 };
-        struct decoder *d = decode_new(template, &stats, &e);
+        struct decoder *d = decode_new(template, id_field, &stats, &e);
         struct batch *b = batch_new(0);
         struct decoded out = { .ok = false };
         const struct incoming in = { .cluster = "c1", .topic = "logs", .partition = 2, .offset = offset,
@@ -34,6 +35,11 @@ static struct decoded decode_at(const char *template, const char *payload, size_
         batch_free(b);
         decode_free(d);
         return out;
+}
+
+static struct decoded decode_at(const char *template, const char *payload, size_t len, int64_t offset)
+{
+        return decode_with(template, NULL, payload, len, offset);
 }
 
 static struct decoded decode_text(const char *template, const char *payload)
@@ -64,6 +70,37 @@ static void a_foreign_id_is_not_ours(void **state)
         (void)state;
         assert_int_equal(strlen(a.id), IDENT_FILE_TEXT);
         assert_string_equal(a.id, again.id);
+}
+
+static struct decoded with_id_field(const char *payload)
+{
+        return decode_with(INDEX, "order.id", payload, strlen(payload), 5);
+}
+
+static void id_field_names_a_record_of_another_sender_and_never_an_event_of_ours(void **state)
+{
+        (void)state;
+        assert_string_equal(with_id_field("{\"order\":{\"id\":\"a\\u00e4\\\"b\"}}").id, "a\xc3\xa4\"b");
+        assert_string_equal(with_id_field("{\"order\":{\"id\":4711}}").id, "4711");
+        assert_string_equal(with_id_field("{\"event\":{\"id\":\"s1.abcdefghijklmnopqrstuv\"},"
+                                          "\"order\":{\"id\":4711}}").id,
+                            "s1.abcdefghijklmnopqrstuv");
+        assert_string_equal(decode_text(INDEX, "{\"order\":{\"id\":4711}}").id, decode_text(INDEX, "x").id);
+}
+
+static void an_id_field_that_holds_none_leaves_the_id_to_the_record(void **state)
+{
+        static const char *const payloads[] = { "text", "{}", "{\"order\":{\"id\":\"\"}}", "{\"order\":{\"id\":null}}",
+                                                "{\"order\":{\"id\":{\"a\":1}}}", "{\"order\":7}" };
+        char longest[800], too_long[800];
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(payloads); i++)
+                assert_string_equal(with_id_field(payloads[i]).id, decode_text(INDEX, "x").id);
+        snprintf(longest, sizeof(longest), "{\"order\":{\"id\":\"%0512d\"}}", 1);
+        snprintf(too_long, sizeof(too_long), "{\"order\":{\"id\":\"%0513d\"}}", 1);
+        assert_int_equal(strlen(with_id_field(longest).id), 512);
+        assert_string_equal(with_id_field(too_long).id, decode_text(INDEX, "x").id);
 }
 
 static void the_same_record_has_the_same_id_and_no_other_has_it(void **state)
@@ -133,7 +170,7 @@ static void a_wrong_template_is_an_error_at_start(void **state)
         struct err e = { 0 };
 
         (void)state;
-        assert_null(decode_new("logs-{service.name", &stats, &e));
+        assert_null(decode_new("logs-{service.name", NULL, &stats, &e));
         assert_true(e.msg[0]);
 }
 
@@ -142,6 +179,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_sluice_event_passes_through_under_its_own_id),
                 cmocka_unit_test(a_foreign_id_is_not_ours),
+                cmocka_unit_test(id_field_names_a_record_of_another_sender_and_never_an_event_of_ours),
+                cmocka_unit_test(an_id_field_that_holds_none_leaves_the_id_to_the_record),
                 cmocka_unit_test(the_same_record_has_the_same_id_and_no_other_has_it),
                 cmocka_unit_test(text_becomes_the_message_of_a_document),
                 cmocka_unit_test(what_is_json_but_no_object_is_text),

@@ -38,7 +38,7 @@ static void read_file(const char *path, struct buf *ret)
 static void decode_text(const char *text, size_t len, struct buf *ret_doc, struct buf *ret_dest)
 {
         struct err e = { 0 };
-        struct decoder *d = decode_new("{service.name:-}/{host.name:-}/{+yyyy}", &stats, &e);
+        struct decoder *d = decode_new("{service.name:-}/{host.name:-}/{+yyyy}", NULL, &stats, &e);
         struct batch *b = batch_new(0);
         const struct incoming in = {
                 .cluster = "c", .topic = "logs", .timestamp_ms = 1700000000123, .payload = text, .len = len

@@ -46,6 +46,9 @@ class DryRun(Case):
         self.check(code == 0 and len(records) == 10, f"exit {code}, {len(records)} records, not the 10 of no number")
         self.check({record["index"] for record in records} == {"logs-x"}, records)
         self.check(all(record["_id"] == json.loads(record["document"])["event"]["id"] for record in records), records)
+        code, records, _ = self.tell("shipper", "--dry-run", "--output", "elasticsearch", "--set", 'elasticsearch.id="auto"',
+                                     self.logs / "*.log")
+        self.check(code == 0 and {record["_id"] for record in records} == {"made by the server"}, records)
         return documents
 
     def the_collector_shows_documents_and_commits_nothing(self):

@@ -249,6 +249,34 @@ static void dest_is_the_index_and_a_record_without_id_gets_one_from_the_server(v
         assert_int_equal(fake_es_docs(t->es, "logs-test-default"), 1);
 }
 
+static void with_id_auto_a_known_id_is_no_duplicate(void **state)
+{
+        struct bench *t = *state;
+        struct batch *b = batch_new(0);
+
+        t->config.id = ES_ID_AUTO;
+        start(t);
+        add_record(t, b, "x", NULL, "{\"a\":1}");
+        add_record(t, b, "x", NULL, "{\"a\":1}");
+        sink_submit(t->sink, &b);
+        turn_until_back(t, 2);
+        assert_each_once(t, 2, VERDICT_DONE);
+        assert_int_equal(fake_es_docs(t->es, "logs-test-default"), 2);
+}
+
+static void the_pipeline_is_named_with_every_bulk(void **state)
+{
+        struct bench *t = *state;
+
+        t->config.pipeline = "logs-nginx.access-1.20.0";
+        start(t);
+        submit_numbered(t, 1);
+        turn_until_back(t, 1);
+        char *head = fake_es_last_request(t->es);
+        assert_non_null(strstr(head, "failure_store&pipeline=logs-nginx.access-1.20.0 HTTP/1.1\r\n"));
+        free(head);
+}
+
 static void requests_carry_the_headers_they_should_and_never_expect(void **state)
 {
         struct bench *t = *state;
@@ -919,6 +947,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 T(every_document_stands_in_the_index_under_its_id),
                 T(dest_is_the_index_and_a_record_without_id_gets_one_from_the_server),
+                T(with_id_auto_a_known_id_is_no_duplicate),
+                T(the_pipeline_is_named_with_every_bulk),
                 T(requests_carry_the_headers_they_should_and_never_expect),
                 T(basic_authentication_is_sent),
                 T(connections_are_kept_and_requests_bounded),

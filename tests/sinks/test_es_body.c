@@ -26,7 +26,7 @@ static void assert_body(const struct batch *b, size_t n, const char *expected)
 {
         struct buf out = { 0 };
 
-        es_body_write(&out, b, n, "logs-own-default");
+        es_body_write(&out, b, n, &(struct es_body_config){ .index = "logs-own-default" });
         assert_string_equal(buf_cstr(&out), expected);
         buf_fini(&out);
 }
@@ -44,6 +44,20 @@ static void an_action_line_and_the_document_for_each_record(void **state)
                     "{\"create\":{\"_index\":\"logs-own-default\",\"_id\":\"s1.y\"}}\n{\"a\": 2}\n"
                     "{\"create\":{\"_index\":\"logs-own-default\"}}\n{}\n");
         assert_body(b, 1, "{\"create\":{\"_index\":\"logs-a-default\",\"_id\":\"s1.x\"}}\n{\"a\":1}\n");
+        batch_free(b);
+}
+
+static void with_auto_id_no_id_is_sent(void **state)
+{
+        struct es_body_config config = { .index = "own", .auto_id = true };
+        struct batch *b = batch_new(0);
+        struct buf out = { 0 };
+        (void)state;
+
+        add(b, "a", "s1.x", "{}");
+        es_body_write(&out, b, 1, &config);
+        assert_string_equal(buf_cstr(&out), "{\"create\":{\"_index\":\"a\"}}\n{}\n");
+        buf_fini(&out);
         batch_free(b);
 }
 
@@ -167,7 +181,8 @@ static void several_workers_compress_every_body(void **state)
         turn_until_built(t, JOBS);
         for (size_t i = 0; i < JOBS; i++) {
                 struct buf expected = { 0 };
-                es_body_write(&expected, t->batches[i], t->batches[i]->n, "own");
+                es_body_write(&expected, t->batches[i], t->batches[i]->n,
+                              &(struct es_body_config){ .index = "own" });
                 assert_int_equal(t->jobs[i].raw_len, expected.len);
                 assert_inflates_to(&t->jobs[i], &expected);
                 buf_fini(&expected);
@@ -201,6 +216,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_action_line_and_the_document_for_each_record),
+                cmocka_unit_test(with_auto_id_no_id_is_sent),
                 cmocka_unit_test(newlines_in_a_document_become_blanks),
                 cmocka_unit_test(index_and_id_are_escaped),
                 cmocka_unit_test_setup_teardown(several_workers_compress_every_body, set_up, tear_down),

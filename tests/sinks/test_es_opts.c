@@ -35,6 +35,9 @@ static void defaults_are_a_whole_configuration(void **state)
         assert_int_equal(c.compression_level, 1);
         assert_true(c.verify);
         assert_null(c.username);
+        assert_null(c.pipeline);
+        assert_int_equal(c.id, ES_ID_EVENT);
+        assert_null(c.id_field);
         assert_int_equal(c.request_timeout_ms, 60000);
         opt_free(&es_opts, &c);
         buf_fini(&errors.text);
@@ -74,6 +77,11 @@ static void what_does_not_fit_together_is_told(void **state)
         assert_complains((const char *[]){ "client_key=\"x\"" }, 1, "without client_cert");
         assert_complains((const char *[]){ "proxy=\"http://u:p@x\"" }, 1, "use proxy_auth");
         assert_complains((const char *[]){ "api_key=\"file:/nowhere/x\"" }, 1, "/nowhere/x");
+        assert_complains((const char *[]){ "pipeline=\"a&b\"" }, 1, "pipeline: \"a&b\" is no name");
+        assert_complains((const char *[]){ "pipeline=\"\"" }, 1, "pipeline: \"\" is no name");
+        assert_complains((const char *[]){ "id=\"Auto\"" }, 1, "auto");
+        assert_complains((const char *[]){ "id_field=\"\"" }, 1, "id_field: must name a field");
+        assert_complains((const char *[]){ "id=\"auto\"", "id_field=\"a.b\"" }, 2, "id_field: means nothing");
         assert_complains((const char *[]){ "workers=0" }, 1, "workers");
 }
 
