@@ -48,9 +48,9 @@
         X(COUNTER, bytes_read, "bytes_read_total", NULL, "Bytes of the lines framed from files.")             \
         X(COUNTER, bytes_cut, "bytes_cut_total", NULL, "Bytes of long lines beyond max_line_bytes, skipped.") \
         X(COUNTER, lost_truncated, "bytes_lost_total", "reason=\"truncated\"",                                \
-          "Bytes that vanished before they could be read, as far as known, by reason.")                       \
+          "Bytes that vanished before they were shipped, as far as known, by reason.")                       \
         X(COUNTER, lost_vanished, "bytes_lost_total", "reason=\"vanished\"",                                  \
-          "Bytes that vanished before they could be read, as far as known, by reason.")                       \
+          "Bytes that vanished before they were shipped, as far as known, by reason.")                       \
         X(GAUGE, files, "files", NULL, "Files known.")                                                        \
         X(GAUGE, files_open, "files_open", NULL, "Files held open.")                                          \
         X(COUNTER, files_found, "files_found_total", NULL, "Files that were new.")                            \

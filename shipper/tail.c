@@ -380,7 +380,7 @@ static void look_for_known(struct tail *t, struct file *f)
         if (file_stat(AT_FDCWD, f->path, &st) == 0 && st.inode == f->inode && st.birth_ns == f->birth_ns)
                 return;                 /* there, but not to be opened: reported, tried again */
         int64_t lost = f->size > f->read ? f->size - f->read : 0;
-        log_warn("tail", "vanished while nobody read it: path=%s read_to=%lld unread_bytes_lost=%lld", f->path,
+        log_warn("tail", "vanished before all of it was shipped: path=%s shipped_to=%lld bytes_lost=%lld", f->path,
                  (long long)f->read, (long long)lost);
         stat_add(&t->p.stats->lost_vanished, lost);
         end_file(t, f, "vanished");
