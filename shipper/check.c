@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -34,49 +35,59 @@ static int try_file(const char *path, struct stat *st)
         return r;
 }
 
-static void check_matches(const glob_t *found, const char *subject, struct report *r)
-{
-        size_t files = 0, unreadable = 0;
-        long long bytes = 0;
+struct matches {
+        const struct input_config *input;
+        const char *subject;
+        struct report *report;
+        size_t files, excluded, unreadable;
+        long long bytes;
+};
 
-        for (size_t i = 0; i < found->gl_pathc; i++) {
-                struct stat st;
-                if (globs_is_archive(found->gl_pathv[i]))
-                        continue;
-                int error = try_file(found->gl_pathv[i], &st);
-                if (error) {
-                        unreadable++;
-                        report_fail(r, EX_NOINPUT, subject, "%s cannot be read: %s%s", found->gl_pathv[i],
-                                    strerror(error),
-                                    error == EACCES ? "; let this user read it and enter its directories"
-                                                    : "");
-                } else if (S_ISREG(st.st_mode)) {
-                        files++;
-                        bytes += st.st_size;
-                }
-        }
-        if (files > 0)
-                report_ok(r, subject, "%zu file%s, %lld bytes", files, files == 1 ? "" : "s", bytes);
-        else if (unreadable == 0)
-                report_warn(r, subject, "matches no file");
+static void check_dir(void *arg, const char *dir)
+{
+        struct matches *m = arg;
+
+        if (access(dir, R_OK | X_OK) == 0)
+                return;
+        m->unreadable++;
+        report_fail(m->report, EX_NOINPUT, m->subject, "%s cannot be listed: %s", dir, strerror(errno));
 }
 
-static void check_pattern(const char *pattern, struct report *r)
+static void check_file(void *arg, const char *path)
 {
-        char *subject = xasprintf("input %s", pattern);
-        glob_t found;
+        struct matches *m = arg;
+        struct stat st;
 
-        switch (glob(pattern, GLOB_ERR, NULL, &found)) {
-        case 0:
-                check_matches(&found, subject, r);
-                break;
-        case GLOB_NOMATCH:
-                report_warn(r, subject, "matches no file");
-                break;
-        default:
-                report_fail(r, EX_NOINPUT, subject, "a directory cannot be listed: %s", strerror(errno));
+        if (globs_is_archive(path))
+                return;
+        if (globs_excluded(m->input, path)) {
+                m->excluded++;
+                return;
         }
-        globfree(&found);
+        int error = try_file(path, &st);
+        if (error) {
+                m->unreadable++;
+                report_fail(m->report, EX_NOINPUT, m->subject, "%s cannot be read: %s%s", path, strerror(error),
+                            error == EACCES ? "; let this user read it and enter its directories" : "");
+        } else if (S_ISREG(st.st_mode)) {
+                m->files++;
+                m->bytes += st.st_size;
+        }
+}
+
+static void check_pattern(const struct input_config *input, const char *pattern, struct report *r)
+{
+        char *subject = xasprintf("input %s", pattern), excluded[64] = "";
+        struct matches m = { .input = input, .subject = subject, .report = r };
+        const struct globs_visitor visitor = { check_dir, check_file, &m };
+
+        globs_walk(pattern, &visitor);
+        if (m.excluded > 0)
+                snprintf(excluded, sizeof(excluded), "; exclude_paths leaves out %zu", m.excluded);
+        if (m.files > 0)
+                report_ok(r, subject, "%zu file%s, %lld bytes%s", m.files, m.files == 1 ? "" : "s", m.bytes, excluded);
+        else if (m.unreadable == 0)
+                report_warn(r, subject, "matches no file%s", excluded);
         free(subject);
 }
 
@@ -105,7 +116,7 @@ static void check_inputs(const struct shipper_config *c, struct report *r)
                 if (in[i].listen)
                         check_ring(&in[i], r);
                 for (size_t p = 0; !in[i].listen && p < in[i].paths.n; p++)
-                        check_pattern(in[i].paths.v[p], r);
+                        check_pattern(&in[i], in[i].paths.v[p], r);
         }
 }
 

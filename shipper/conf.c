@@ -22,7 +22,9 @@ static const char *const framings[] = { "auto", "lines", "octets", NULL };
 
 static const struct opt input_rows[] = {
         { "paths", OPT_LIST, offsetof(struct input_config, paths),
-          .help = "files to tail: names or glob patterns; this or listen" },
+          .help = "files to tail: names or glob patterns; ** is any number of directories; this or listen" },
+        { "exclude_paths", OPT_LIST, offsetof(struct input_config, exclude_paths),
+          .help = "glob patterns of files that are left alone although paths names them" },
         { "listen", OPT_STRING, offsetof(struct input_config, listen),
           .help = "where lines come in instead: tcp://HOST:PORT, udp://HOST:PORT, unix://PATH, unixgram://PATH or "
                   "stdin://" },
@@ -112,6 +114,8 @@ static void check_input(const void *conf, struct opt_errors *errors)
 
         if (in->listen && in->paths.n > 0)
                 opt_complain(errors, "paths and listen: an input has one of them, not both");
+        else if (in->listen && in->exclude_paths.n > 0)
+                opt_complain(errors, "exclude_paths: is for inputs with paths");
         else if (in->listen)
                 check_listen(in, errors);
         else if (in->paths.n == 0)
@@ -221,6 +225,15 @@ static int make_absolute(char **path, struct err *e)
         return 0;
 }
 
+static int make_all_absolute(const struct strlist *list, struct err *e)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < list->n; i++)
+                r = make_absolute(&list->v[i], e);
+        return r;
+}
+
 static void tail_its_ring(const char *state, struct input_config *in)
 {
         in->paths = (struct strlist){ xcalloc(1, sizeof(char *)), 1 };
@@ -256,11 +269,11 @@ int shipper_config_finish(struct shipper_config *c, const char *const *paths, si
         for (size_t i = 0; i < c->inputs.n; i++) {
                 if (in[i].listen)
                         tail_its_ring(c->state, &in[i]);
-                for (size_t p = 0; p < in[i].paths.n; p++) {
-                        int r = make_absolute(&in[i].paths.v[p], e);
-                        if (r < 0)
-                                return r;
-                }
+                int r = make_all_absolute(&in[i].paths, e);
+                if (r == 0)
+                        r = make_all_absolute(&in[i].exclude_paths, e);
+                if (r < 0)
+                        return r;
         }
         int r = check_rings(c, e);
         if (r < 0)

@@ -12,6 +12,7 @@
 
 struct input_config {
         struct strlist paths;           /* glob patterns; of an input with listen those of its ring */
+        struct strlist exclude_paths;   /* glob patterns of files that are left alone */
         char *listen;                   /* endpoint.h; NULL: files */
         int64_t framing;                /* enum splitter_mode */
         int64_t ring_size;

@@ -1,20 +1,92 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shipper/globs.h"
 
+#include <dirent.h>
 #include <fnmatch.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+/* The first "**" that is a whole component, or NULL. */
+static const char *first_deep(const char *pattern)
+{
+        for (const char *p = strstr(pattern, "/**"); p; p = strstr(p + 1, "/**"))
+                if (p[3] == '/' || p[3] == '\0')
+                        return p;
+        return NULL;
+}
+
+bool globs_is_deep(const char *pattern)
+{
+        return first_deep(pattern) != NULL;
+}
+
+static bool component_fits(const char *pattern, size_t plen, const char *name, size_t len)
+{
+        char p[PATH_MAX], n[NAME_MAX + 1];
+
+        if (plen >= sizeof(p) || len >= sizeof(n))
+                return false;
+        memcpy(p, pattern, plen);
+        memcpy(n, name, len);
+        p[plen] = n[len] = '\0';
+        return fnmatch(p, n, FNM_PERIOD) == 0;
+}
+
+/* Both begin with a slash. */
+static bool fits_deep(const char *pattern, const char *path)
+{
+        while (*pattern == '/' && *path == '/') {
+                size_t plen = strcspn(pattern + 1, "/"), len = strcspn(path + 1, "/");
+
+                if (plen == 2 && strncmp(pattern, "/**", 3) == 0) {
+                        const char *rest = pattern[3] ? pattern + 3 : "/*";
+                        for (; path; path = path[1] == '.' ? NULL : strchr(path + 1, '/'))
+                                if (fits_deep(rest, path))
+                                        return true;
+                        return false;
+                }
+                if (!component_fits(pattern + 1, plen, path + 1, len))
+                        return false;
+                pattern += 1 + plen;
+                path += 1 + len;
+        }
+        return *pattern == '\0' && *path == '\0';
+}
+
+bool globs_fit(const char *pattern, const char *path)
+{
+        return globs_is_deep(pattern) ? fits_deep(pattern, path)
+                                      : fnmatch(pattern, path, FNM_PATHNAME | FNM_PERIOD) == 0;
+}
+
+static bool fits_one(const struct strlist *patterns, const char *path)
+{
+        for (size_t i = 0; i < patterns->n; i++)
+                if (globs_fit(patterns->v[i], path))
+                        return true;
+        return false;
+}
+
+bool globs_excluded(const struct input_config *input, const char *path)
+{
+        return fits_one(&input->exclude_paths, path);
+}
 
 const struct input_config *globs_match(const struct tablelist *inputs, const char *path)
 {
         const struct input_config *in = inputs->v;
 
         for (size_t i = 0; i < inputs->n; i++)
-                for (size_t p = 0; p < in[i].paths.n; p++)
-                        if (fnmatch(in[i].paths.v[p], path, FNM_PATHNAME | FNM_PERIOD) == 0)
-                                return &in[i];
+                if (fits_one(&in[i].paths, path) && !globs_excluded(&in[i], path))
+                        return &in[i];
         return NULL;
 }
 
@@ -58,4 +130,91 @@ bool globs_is_archive(const char *name)
                         return true;
         }
         return false;
+}
+
+/* --- directories ----------------------------------------------------------------------------- */
+
+static bool is_directory(const char *path, const struct dirent *de)
+{
+        struct stat st;
+
+        if (de->d_type != DT_UNKNOWN)
+                return de->d_type == DT_DIR;
+        return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* dir ends with a slash. */
+static void walk_below(const char *pattern, const char *dir, const struct globs_visitor *v)
+{
+        v->dir(v->arg, dir);
+        DIR *d = opendir(dir);
+
+        for (struct dirent *de; d && (de = readdir(d)) != NULL;) {
+                char path[PATH_MAX];
+                int n = snprintf(path, sizeof(path) - 1, "%s%s", dir, de->d_name);
+                if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0 || n >= (int)sizeof(path) - 1)
+                        continue;
+                if (!is_directory(path, de)) {
+                        if (fits_deep(pattern, path))
+                                v->file(v->arg, path);
+                } else if (de->d_name[0] != '.') {
+                        memcpy(path + n, "/", 2);
+                        walk_below(pattern, path, v);
+                }
+        }
+        if (d)
+                closedir(d);
+}
+
+/* What stands before "**", with the slash. */
+static char *above_deep(const char *pattern)
+{
+        return xstrndup(pattern, (size_t)(first_deep(pattern) - pattern) + 1);
+}
+
+static void walk_dirs(const char *pattern, char *dirs, const struct globs_visitor *v)
+{
+        glob_t g;
+
+        if (glob(dirs, GLOB_ONLYDIR | GLOB_NOSORT, NULL, &g) == 0) {
+                for (size_t i = 0; i < g.gl_pathc; i++)
+                        if (pattern)
+                                walk_below(pattern, g.gl_pathv[i], v);
+                        else
+                                v->dir(v->arg, g.gl_pathv[i]);
+                globfree(&g);
+        }
+        free(dirs);
+}
+
+void globs_walk(const char *pattern, const struct globs_visitor *v)
+{
+        glob_t g;
+
+        if (globs_is_deep(pattern)) {
+                walk_dirs(pattern, above_deep(pattern), v);
+                return;
+        }
+        /* The directory first: what is created between the two calls makes an event. */
+        walk_dirs(NULL, xstrndup(pattern, (size_t)(strrchr(pattern, '/') - pattern) + 1), v);
+        if (glob(pattern, GLOB_NOSORT, NULL, &g) != 0)
+                return;
+        for (size_t i = 0; i < g.gl_pathc; i++)
+                v->file(v->arg, g.gl_pathv[i]);
+        globfree(&g);
+}
+
+void globs_walk_new(const char *pattern, const char *dir, const struct globs_visitor *v)
+{
+        if (!globs_is_deep(pattern))
+                return;
+        char *above = above_deep(pattern);
+        char *reach = xasprintf("%s**", above);
+        char *name = xstrndup(dir, strlen(dir) - 1);
+
+        if (fits_deep(reach, name))
+                walk_below(pattern, dir, v);
+        free(above);
+        free(reach);
+        free(name);
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* globs: which input a path belongs to.  Names only; nothing here touches a file.
+/* globs: which input a path belongs to.  Names, and the directories they are listed from; no file is touched.
  *
  * A sibling of a path is what a rotation makes of it: the same name with something
  * behind ("a.log.1", "a.log-20261123"), in the same directory.
+ *
+ * A pattern is glob's, and two stars as a whole component are any number of directories, none included; at the end they
+ * are every file below.  They enter neither hidden directories nor those behind a symlink: no going in circles.
  */
 #ifndef SLUICE_SHIPPER_GLOBS_H
 #define SLUICE_SHIPPER_GLOBS_H
@@ -11,7 +14,11 @@
 
 #include "shipper/conf.h"
 
-/* The input with a pattern that matches path, or NULL. */
+bool globs_fit(const char *pattern, const char *path);
+
+bool globs_excluded(const struct input_config *input, const char *path);        /* one of its exclude_paths fits */
+
+/* The input with a pattern that matches path and does not exclude it, or NULL. */
 const struct input_config *globs_match(const struct tablelist *inputs, const char *path);
 
 /* The same for path or for what it was rotated from. */
@@ -22,6 +29,19 @@ char *globs_base(const struct tablelist *inputs, const char *path);
 
 /* name: of a directory entry; base: the file name it might be a rotation of. */
 bool globs_is_sibling(const char *name, const char *base);
+
+/* Every path that fits a pattern, and each directory that can hold one, told before its names are. */
+struct globs_visitor {
+        void (*dir)(void *arg, const char *dir);        /* with a slash at the end */
+        void (*file)(void *arg, const char *path);      /* whatever has the name; excluded ones too */
+        void *arg;
+};
+void globs_walk(const char *pattern, const struct globs_visitor *v);
+
+/* The same for a directory that has just come (with a slash at its end), when the pattern has "**" and reaches it. */
+void globs_walk_new(const char *pattern, const char *dir, const struct globs_visitor *v);
+
+bool globs_is_deep(const char *pattern);        /* has "**" */
 
 /* Ends like an archive (.gz, .zst, ...): not to be read as text. */
 bool globs_is_archive(const char *name);

@@ -2,7 +2,6 @@
 #include "shipper/watch.h"
 
 #include <errno.h>
-#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,42 +44,41 @@ static void watch_dir(struct watch *w, const char *dir)
                 map_put(&w->dirs, (uint64_t)wd, xstrdup(dir));
 }
 
-/* The directories a pattern's names can stand in: its own directory part, which may be a pattern too. */
-static void watch_dirs_of(struct watch *w, const char *pattern)
-{
-        const char *slash = strrchr(pattern, '/');
-        char *dir = xstrndup(pattern, (size_t)(slash - pattern) + 1);
-        glob_t g;
+struct visit { struct watch *watch; const struct input_config *input; };
 
-        if (glob(dir, GLOB_ONLYDIR | GLOB_NOSORT, NULL, &g) == 0) {
-                for (size_t i = 0; i < g.gl_pathc; i++)
-                        watch_dir(w, g.gl_pathv[i]);
-                globfree(&g);
-        }
-        free(dir);
+static void visit_dir(void *arg, const char *dir)
+{
+        watch_dir(((struct visit *)arg)->watch, dir);
 }
 
-static void scan_pattern(struct watch *w, const char *pattern, const struct input_config *input)
+static void visit_file(void *arg, const char *path)
 {
-        glob_t g;
+        const struct visit *v = arg;
 
-        /* The directory first: what is created between the two calls makes an event. */
-        watch_dirs_of(w, pattern);
-        if (glob(pattern, GLOB_NOSORT, NULL, &g) != 0)
-                return;
-        for (size_t i = 0; i < g.gl_pathc; i++)
-                tail_found(w->tail, g.gl_pathv[i], input);
-        globfree(&g);
+        if (!globs_excluded(v->input, path))
+                tail_found(v->watch->tail, path, v->input);
+}
+
+/* dir NULL: everything; else a directory that has just come and all below it. */
+static void visit_all(struct watch *w, const char *dir)
+{
+        const struct input_config *in = w->config->inputs.v;
+
+        for (size_t i = 0; i < w->config->inputs.n; i++) {
+                struct visit visit = { w, &in[i] };
+                const struct globs_visitor visitor = { visit_dir, visit_file, &visit };
+                for (size_t p = 0; p < in[i].paths.n; p++)
+                        if (dir)
+                                globs_walk_new(in[i].paths.v[p], dir, &visitor);
+                        else
+                                globs_walk(in[i].paths.v[p], &visitor);
+        }
 }
 
 void watch_scan(struct watch *w)
 {
-        const struct input_config *in = w->config->inputs.v;
-
         tail_scanning(w->tail);
-        for (size_t i = 0; i < w->config->inputs.n; i++)
-                for (size_t p = 0; p < in[i].paths.n; p++)
-                        scan_pattern(w, in[i].paths.v[p], &in[i]);
+        visit_all(w, NULL);
         tail_scanned(w->tail);
         timer_arm(w->loop, &w->scan_timer, w->config->scan_interval_ms);
 }
@@ -135,9 +133,12 @@ static void on_event(struct watch *w, const struct inotify_event *ev)
         const char *dir = map_get(&w->dirs, (uint64_t)ev->wd);
         if (ev->mask & IN_IGNORED)
                 free(map_del(&w->dirs, (uint64_t)ev->wd));
-        else if (dir && ev->len > 0 && !(ev->mask & IN_ISDIR)) {
-                snprintf(path, sizeof(path), "%s%s", dir, ev->name);
-                on_named_event(w, ev, path);
+        else if (dir && ev->len > 0) {
+                snprintf(path, sizeof(path), "%s%s%s", dir, ev->name, ev->mask & IN_ISDIR ? "/" : "");
+                if (!(ev->mask & IN_ISDIR))
+                        on_named_event(w, ev, path);
+                else if (ev->name[0] != '.' && ev->mask & (IN_CREATE | IN_MOVED_TO))
+                        visit_all(w, path);
         }
 }
 

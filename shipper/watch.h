@@ -5,7 +5,8 @@
  *   their directories -- inotify --> tail_found, tail_touched, tail_moved, tail_gone
  *
  * inotify makes it fast, the scan makes it right: whatever the kernel does not tell (a network file
- * system, a queue that overflowed, a directory made later) the next scan finds.  One thread.
+ * system, a queue that overflowed, a directory that a "*" names made later) the next scan finds.  A new directory
+ * under "**" is looked into at once, with all below it.  One thread.
  */
 #ifndef SLUICE_SHIPPER_WATCH_H
 #define SLUICE_SHIPPER_WATCH_H

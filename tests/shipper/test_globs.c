@@ -54,12 +54,53 @@ static void archives_are_told_by_their_ending(void **state)
         assert_false(globs_is_archive(".gz"));
 }
 
+static void two_stars_are_any_number_of_directories(void **state)
+{
+        static const struct { const char *pattern, *path; bool fits; } cases[] = {
+                { "/srv/**/x.log", "/srv/x.log", true },
+                { "/srv/**/x.log", "/srv/a/b/c/x.log", true },
+                { "/srv/**/x.log", "/srv/a/yx.log", false },
+                { "/srv/**/x.log", "/other/x.log", false },
+                { "/srv/**/x.log", "/srv/.git/x.log", false },
+                { "/srv/**/*.log", "/srv/a/.hidden.log", false },
+                { "/srv/**/app/*.log", "/srv/a/app/b/app/1.log", true },
+                { "/srv/**/app/*.log", "/srv/a/app/b/1.log", false },
+                { "/srv/**", "/srv/a/b", true },
+                { "/srv/**", "/srv/a", true },
+                { "/srv/**", "/srv", false },
+                { "/s*/**/x", "/srv/a/x", true },
+                { "/srv/**/a/**/x", "/srv/1/a/2/3/x", true },
+                { "/srv/**/a/**/x", "/srv/1/2/3/x", false },
+                { "/srv/a**b", "/srv/a/b", false },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+                if (globs_fit(cases[i].pattern, cases[i].path) != cases[i].fits)
+                        fail_msg("%s %s", cases[i].pattern, cases[i].path);
+}
+
+static void an_excluded_path_belongs_to_the_next_input_or_to_none(void **state)
+{
+        static char *all[] = { (char *)"/var/log/**/*.log" }, *audit[] = { (char *)"/var/log/audit/**" };
+        static struct input_config both[] = { { .paths = { all, 1 }, .exclude_paths = { audit, 1 } },
+                                              { .paths = { audit, 1 } } };
+        const struct tablelist in = { both, 2 };
+
+        (void)state;
+        assert_ptr_equal(globs_match(&in, "/var/log/shop/a.log"), &both[0]);
+        assert_ptr_equal(globs_match(&in, "/var/log/audit/1/a.log"), &both[1]);
+        assert_null(globs_match(&(struct tablelist){ both, 1 }, "/var/log/audit/1/a.log"));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_path_belongs_to_the_input_whose_pattern_it_matches),
                 cmocka_unit_test(a_rotated_name_belongs_to_what_it_was_rotated_from),
                 cmocka_unit_test(siblings_are_the_same_name_with_something_behind),
+                cmocka_unit_test(two_stars_are_any_number_of_directories),
+                cmocka_unit_test(an_excluded_path_belongs_to_the_next_input_or_to_none),
                 cmocka_unit_test(archives_are_told_by_their_ending),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
