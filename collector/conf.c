@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector/conf.h"
 
+#include "collector/headers.h"
 #include "sinks/kafka_conf.h"
 
 static const char *const assignments[] = { "cooperative-sticky", "range", NULL };
@@ -19,6 +20,7 @@ static const struct opt consumer_rows[] = {
           .help = "how partitions are shared out" },
         { "session_timeout", OPT_DURATION, FIELD(session_timeout_ms), .def = "10 s", .min = 6000, .max = 300000,
           .help = "a killed collector's partitions stand still for so long" },
+        { "headers", OPT_LIST, FIELD(headers), .help = "record headers that become labels, by name" },
         { "librdkafka", OPT_LIST, FIELD(librdkafka),
           .help = "properties passed through, as \"name=value\"; those that break a promise are refused" },
 };
@@ -28,6 +30,7 @@ static void check_consumer(const void *conf, struct opt_errors *errors)
 {
         const struct consumer_config *c = conf;
 
+        headers_check(&c->headers, errors);
         kafka_conf_check_all(c->brokers, &c->librdkafka, errors);
 }
 

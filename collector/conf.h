@@ -14,6 +14,7 @@ struct consumer_config {
         char *group;
         int64_t assignment;             /* enum assignment */
         int64_t session_timeout_ms;
+        struct strlist headers;         /* collector/headers.h */
         struct strlist librdkafka;
 };
 

@@ -19,6 +19,7 @@
 
 enum {
         POLL_MESSAGES = 2000,           /* a turn; then the loop looks at its other duties */
+        MAX_HEADERS = 64,
         KEEPALIVE_MS = 1000,            /* polled at least so often, for max.poll.interval.ms */
         DESTROY_S = 5,                  /* for librdkafka to end its threads */
         ABSENT_PERIOD_MS = 10000,       /* between two questions for a topic that does not exist */
@@ -53,6 +54,23 @@ static rd_kafka_topic_partition_list_t *list_ours(const struct consume *c)
 
 /* --- taking ---------------------------------------------------------------------------------- */
 
+/* Those of a record, at most MAX_HEADERS: more are not looked at. librdkafka takes them apart only when it is asked. */
+static size_t take_headers(const rd_kafka_message_t *m, struct incoming_header list[MAX_HEADERS])
+{
+        rd_kafka_headers_t *all;
+        size_t n = 0;
+
+        if (rd_kafka_message_headers(m, &all) != RD_KAFKA_RESP_ERR_NO_ERROR)
+                return 0;
+        while (n < MAX_HEADERS) {
+                const void *value;
+                if (rd_kafka_header_get_all(all, n, &list[n].name, &value, &list[n].len) != RD_KAFKA_RESP_ERR_NO_ERROR)
+                        break;
+                list[n++].value = value;
+        }
+        return n;
+}
+
 static void take(struct consume *c, const rd_kafka_message_t *m)
 {
         struct partition *p = partitions_get(&c->parts, rd_kafka_topic_name(m->rkt), m->partition);
@@ -61,13 +79,16 @@ static void take(struct consume *c, const rd_kafka_message_t *m)
         if (!p || p->state != PART_ACTIVE || m->offset < p->next)
                 return;
         c->trouble[0] = '\0';
+        struct incoming_header headers[MAX_HEADERS];
         const struct incoming in = { .cluster = c->cluster,
                                      .topic = p->topic,
                                      .partition = p->id,
                                      .offset = m->offset,
                                      .timestamp_ms = rd_kafka_message_timestamp(m, NULL),
                                      .payload = m->payload,
-                                     .len = m->len };
+                                     .len = m->len,
+                                     .headers = headers,
+                                     .nheaders = take_headers(m, headers) };
         c->hooks.take(c->hooks.arg, p, partition_take(p, m->offset), &in);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "collector/headers.h"
 #include "event/event.h"
 #include "event/ident.h"
 #include "event/scan.h"
@@ -28,6 +29,8 @@ struct decoder {
         struct buf name;      /* index name being made */
         struct shape *shape;  /* owned */
         struct buf rewritten; /* a foreign event as the document it becomes */
+        struct strlist labels; /* borrowed: headers that become labels */
+        struct buf headed;    /* an event with what its headers add */
 };
 
 struct decoder *decode_new(const char *index_template, const char *id_field, struct collector_stats *stats,
@@ -57,6 +60,11 @@ struct decoder *decode_new(const char *index_template, const char *id_field, str
         return d;
 }
 
+void decode_set_labels(struct decoder *d, const struct strlist *labels)
+{
+        d->labels = *labels;
+}
+
 void decode_free(struct decoder *d)
 {
         if (!d)
@@ -66,6 +74,7 @@ void decode_free(struct decoder *d)
         buf_fini(&d->name);
         buf_fini(&d->rewritten);
         free(d->id_path);
+        buf_fini(&d->headed);
         free(d);
 }
 
@@ -199,6 +208,25 @@ static void reshape(struct decoder *d, struct incoming *in, struct scan_value *v
         scan_json(in->payload, in->len, d->paths, d->npaths, values, NULL);
 }
 
+/* The document with what its headers add: in and values are that document's then. */
+static enum scan_result add_headers(struct decoder *d, struct incoming *in, enum scan_result is, struct scan_value *values)
+{
+        struct buf *doc = &d->headed;
+
+        buf_reset(doc);
+        if (is == SCAN_IS_OBJECT)
+                buf_put(doc, in->payload, in->len);
+        else
+                event_write_text(doc, record_time_ns(in), in->payload, in->len);
+        if (!headers_add(in, &d->labels, doc))
+                return is;
+        if (is != SCAN_IS_OBJECT)
+                stat_inc(&d->stats->text_records);
+        in->payload = doc->data;
+        in->len = doc->len;
+        return scan_json(in->payload, in->len, d->paths, d->npaths, values, NULL);
+}
+
 bool decode(struct decoder *d, const struct incoming *in, struct batch *b)
 {
         struct scan_value values[SCAN_PATHS] = { 0 };
@@ -216,6 +244,8 @@ bool decode(struct decoder *d, const struct incoming *in, struct batch *b)
         }
         if (is == SCAN_IS_OBJECT)
                 reshape(d, &doc, values);
+        if (in->nheaders > 0)
+                is = add_headers(d, &doc, is, values);
         struct slice value = put_value(d, &doc, is, values[AT_TIME].type != SCAN_ABSENT, b);
         struct slice id = put_id(d, &doc, values, b), dest = { 0 };
         bool ok = put_dest(d, in, values, b, &dest);

@@ -7,7 +7,8 @@
  *
  * The id is the event's own where Sluice gave it one (scheme prefix at event.id), else the text or number at
  * id_field when that is set and there is one of 1 to 512 bytes (Elasticsearch takes no more), else it names the Kafka
- * record: the same record gets the same id at every re-send.  Invalid UTF-8 is repaired.  One thread.
+ * record: the same record gets the same id at every re-send.  Invalid UTF-8 is repaired.  What the record's
+ * headers tell is added (collector/headers.h); index template and id_field see it.  One thread.
  */
 #ifndef SLUICE_COLLECTOR_DECODE_H
 #define SLUICE_COLLECTOR_DECODE_H
@@ -15,6 +16,7 @@
 #include "base/err.h"
 #include "collector/incoming.h"
 #include "collector/stats.h"
+#include "config/opt.h"
 #include "sinks/batch.h"
 
 struct decoder;
@@ -23,6 +25,7 @@ struct decoder;
  * stats: borrowed. */
 struct decoder *decode_new(const char *index_template, const char *id_field, struct collector_stats *stats,
                            struct err *e);
+void decode_set_labels(struct decoder *d, const struct strlist *labels);        /* kafka.headers; borrowed */
 void decode_free(struct decoder *d);    /* NULL ok */
 
 /* Adds one record with value, id and dest to b. False: dest could not be made, a field of the

@@ -263,6 +263,7 @@ struct deliver *deliver_new(struct loop *l, const struct collector_config *confi
 
         if (!decoder)
                 return NULL;
+        decode_set_labels(decoder, &config->kafka.headers);
         struct deliver *d = xcalloc(1, sizeof(*d));
         d->loop = l;
         d->config = config;

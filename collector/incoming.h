@@ -6,6 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A Kafka header; names may stand more than once. */
+struct incoming_header {
+        const char *name;
+        const char *value;              /* not NUL-terminated; NULL: a header without value */
+        size_t len;
+};
+
 struct incoming {
         const char *cluster;            /* Kafka's cluster id */
         const char *topic;
@@ -14,6 +21,8 @@ struct incoming {
         int64_t timestamp_ms;           /* the record's; -1: it has none */
         const char *payload;            /* NULL: a tombstone */
         size_t len;
+        const struct incoming_header *headers;
+        size_t nheaders;
 };
 
 #endif

@@ -32,6 +32,7 @@ struct member {
         size_t ntaken;
         int64_t expect[PARTITIONS];     /* next offset: no gap, nothing twice within an assignment */
         unsigned flushes;
+        char headers[128];              /* of the record taken last: "NAME=VALUE," each */
 };
 
 static void on_take(void *arg, struct partition *p, uint64_t seq, const struct incoming *in)
@@ -41,6 +42,10 @@ static void on_take(void *arg, struct partition *p, uint64_t seq, const struct i
         assert_true(in->partition < PARTITIONS && in->offset < MAX_RECORDS);
         m->taken[in->partition][in->offset]++;
         m->ntaken++;
+        m->headers[0] = '\0';
+        for (size_t i = 0, at = 0; i < in->nheaders; i++)
+                at += (size_t)snprintf(m->headers + at, sizeof(m->headers) - at, "%s=%.*s,", in->headers[i].name,
+                                       (int)in->headers[i].len, in->headers[i].value ? in->headers[i].value : "");
         if (m->hold) {
                 assert_true(m->nheld < MAX_RECORDS);
                 m->held[m->nheld++] = (struct held){ p, seq, in->partition, in->offset };
@@ -184,6 +189,23 @@ static void without_a_commit_it_starts_at_the_beginning_and_goes_on_where_it_com
         WAIT(m->ntaken == 5, m, NULL);
         for (int i = 0; i < 25; i++)
                 assert_int_equal(m->taken[0][i], i < 20 ? 0 : 1);
+        leave(m);
+}
+
+static void headers_come_along_in_their_order_and_a_record_without_has_none(void **state)
+{
+        struct mock_kafka *k = *state;
+        struct mock_record r = { .partition = 0, .value = (char *)"{}", .value_len = 2, .nheaders = 3,
+                                 .headers = { { (char *)"user_id", (char *)"u1", 2 }, { (char *)"empty", (char *)"", 0 },
+                                              { (char *)"user_id", (char *)"u2", 2 } } };
+
+        mock_kafka_put(k, "logs", &r);
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(m->ntaken == 1, m, NULL);
+        assert_string_equal(m->headers, "user_id=u1,empty=,user_id=u2,");
+        put_records(k, 0, 1);
+        WAIT(m->ntaken == 2, m, NULL);
+        assert_string_equal(m->headers, "");
         leave(m);
 }
 
@@ -384,6 +406,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, clean_up)
         const struct CMUnitTest tests[] = {
                 TEST(without_a_commit_it_starts_at_the_beginning_and_goes_on_where_it_committed),
+                TEST(headers_come_along_in_their_order_and_a_record_without_has_none),
                 TEST(only_the_contiguous_settled_part_is_committed),
                 TEST(a_stop_commits_what_is_settled),
                 TEST(pause_and_resume_leave_no_gap_and_no_double),
