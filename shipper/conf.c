@@ -18,6 +18,8 @@ static const char *const log_formats[] = { "text", "json", NULL };
 
 enum { PARTIAL_TIMEOUT_MS = 5000 };     /* as in the row; of files named on the command line */
 
+static const char *const watch_hows[] = { "auto", "stat", NULL };
+
 static const char *const framings[] = { "auto", "lines", "octets", NULL };
 
 static const struct opt input_rows[] = {
@@ -25,6 +27,9 @@ static const struct opt input_rows[] = {
           .help = "files to tail: names or glob patterns; ** is any number of directories; this or listen" },
         { "exclude_paths", OPT_LIST, offsetof(struct input_config, exclude_paths),
           .help = "glob patterns of files that are left alone although paths names them" },
+        { "ignore_older", OPT_DURATION, offsetof(struct input_config, ignore_older_ms), .def = "0 s", .min = 0,
+          .max = 10ll * 365 * 24 * 3600 * 1000,
+          .help = "new files not written to for so long are left alone until they are; 0 s: none is too old" },
         { "listen", OPT_STRING, offsetof(struct input_config, listen),
           .help = "where lines come in instead: tcp://HOST:PORT, udp://HOST:PORT, unix://PATH, unixgram://PATH or "
                   "stdin://" },
@@ -152,6 +157,8 @@ static const struct opt rows[] = {
           .min = 1024, .max = 2 << 20, .help = "a longer line is cut here and marked truncated" },
         { "scan_interval", OPT_DURATION, offsetof(struct shipper_config, scan_interval_ms), .def = "10 s",
           .min = 100, .max = 3600 * 1000, .help = "how often patterns are matched again, whatever the kernel tells" },
+        { "watch", OPT_CHOICE, offsetof(struct shipper_config, watch), .def = "auto", .choices = watch_hows,
+          .help = "how growth is seen; auto: by the kernel's events and each scan; stat: by each scan alone" },
         { "start_timeout", OPT_DURATION, offsetof(struct shipper_config, start_timeout_ms), .def = "30 s",
           .min = 100, .max = 3600 * 1000, .help = "how long --once waits without progress before it gives up" },
         { "stop_timeout", OPT_DURATION, offsetof(struct shipper_config, stop_timeout_ms), .def = "10 s", .min = 0,

@@ -10,9 +10,12 @@
 #include "shipper/multiline.h"
 #include "sinks/output.h"
 
+enum watch_how { WATCH_AUTO, WATCH_STAT };
+
 struct input_config {
         struct strlist paths;           /* glob patterns; of an input with listen those of its ring */
         struct strlist exclude_paths;   /* glob patterns of files that are left alone */
+        int64_t ignore_older_ms;        /* 0: no file is too old */
         char *listen;                   /* endpoint.h; NULL: files */
         int64_t framing;                /* enum splitter_mode */
         int64_t ring_size;
@@ -42,6 +45,7 @@ struct shipper_config {
         int64_t memory;                 /* byte budget of the process */
         int64_t max_line_bytes;
         int64_t scan_interval_ms;
+        int64_t watch;                  /* enum watch_how */
         int64_t start_timeout_ms;
         int64_t stop_timeout_ms;
         int64_t log_level, log_format;

@@ -95,6 +95,7 @@ int file_stat(int fd, const char *path, struct file_stat *ret)
                 return -EINVAL;
         ret->inode = st.stx_ino;
         ret->size = (int64_t)st.stx_size;
+        ret->mtime_ns = st.stx_mtime.tv_sec * 1000000000 + st.stx_mtime.tv_nsec;
         ret->links = st.stx_nlink;
         ret->birth_ns = st.stx_mask & STATX_BTIME ? st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec : 0;
         return 0;

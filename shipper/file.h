@@ -47,6 +47,7 @@ struct file_stat {
         uint64_t inode;
         int64_t birth_ns;               /* 0: the file system has none */
         int64_t size;
+        int64_t mtime_ns;
         uint32_t links;
 };
 

@@ -53,10 +53,13 @@
           "Bytes that vanished before they were shipped, as far as known, by reason.")                       \
         X(GAUGE, files, "files", NULL, "Files known.")                                                        \
         X(GAUGE, files_open, "files_open", NULL, "Files held open.")                                          \
+        X(GAUGE, files_ignored, "files_ignored", NULL, "Files that ignore_older left alone at the last scan.") \
         X(COUNTER, files_found, "files_found_total", NULL, "Files that were new.")                            \
         X(COUNTER, rotations, "rotations_total", NULL, "Files seen to be renamed away from their pattern.")   \
         X(COUNTER, file_errors, "file_errors_total", NULL, "Files that could not be opened or read.")         \
         X(COUNTER, scans, "scans_total", NULL, "Runs over all patterns.")                                     \
+        X(GAUGE, dirs_unwatched, "directories_unwatched", NULL,                                               \
+          "Directories without the kernel's events: what happens there is seen by the scan alone.")           \
         X(COUNTER, watch_overflows, "watch_overflows_total", NULL,                                            \
           "Times the kernel's event queue overflowed; a scan makes up for it.")                               \
         X(GAUGE, connections, "connections", NULL, "Connections of inputs that listen.")                     \

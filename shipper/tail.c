@@ -36,6 +36,7 @@ struct tail {
         struct file *waiting;           /* those whose last event may get another line */
         struct timer wait_timer;        /* for the first of them that is due */
         unsigned scan;                  /* number of the scan under way */
+        int64_t too_old;                /* files it left alone by ignore_older */
         struct reader *reader;          /* owned */
         struct positions *positions;    /* owned */
 };
@@ -293,6 +294,15 @@ static void search_siblings(struct tail *t, struct file *old)
         free(base);
 }
 
+/* Nothing of such a file is kept: the event or the scan that finds it written to finds a new file. */
+static bool too_old(const struct tail *t, const struct input_config *input, const struct file_stat *st)
+{
+        const struct clock *clock = loop_clock(t->p.loop);
+
+        return input->ignore_older_ms > 0 &&
+               clock->wall_ns(clock) - st->mtime_ns > input->ignore_older_ms * 1000000;
+}
+
 void tail_found(struct tail *t, const char *path, const struct input_config *input)
 {
         struct file_stat st;
@@ -316,6 +326,8 @@ void tail_found(struct tail *t, const char *path, const struct input_config *inp
         if (f) {
                 f->input = input;
                 seen_at(t, f, path);
+        } else if (too_old(t, input, &st)) {
+                t->too_old++;
         } else {
                 add_file(t, path, input, &st, false);
         }
@@ -410,6 +422,7 @@ static void look_out_of_sight(struct tail *t, struct file *f)
 void tail_scanning(struct tail *t)
 {
         t->scan++;
+        t->too_old = 0;
 }
 
 void tail_scanned(struct tail *t)
@@ -418,6 +431,7 @@ void tail_scanned(struct tail *t)
         size_t n = 0;
 
         stat_inc(&t->p.stats->scans);
+        stat_set(&t->p.stats->files_ignored, t->too_old);
         for (size_t i = 0; (f = map_next(&t->by_key, &i)) != NULL;)
                 if (f->state == FILE_KNOWN || out_of_sight(t, f))
                         some[n++] = f;

@@ -123,6 +123,8 @@ static unsigned get_status(void *arg, struct buf *body)
         show_ledger(&w, s);
         json_int(&w, "held_bytes", stat_get(&s->stats.held_bytes));
         json_int(&w, "budget_bytes", stat_get(&s->stats.budget_bytes));
+        json_int(&w, "directories_unwatched", stat_get(&s->stats.dirs_unwatched));
+        json_int(&w, "files_ignored", stat_get(&s->stats.files_ignored));
         json_int(&w, "lag_bytes", tail_lag_bytes(s->tail));
         json_str(&w, "loop_worst", lag.worst_name);
         json_int(&w, "loop_worst_us", lag.worst_us);

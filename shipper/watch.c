@@ -24,6 +24,9 @@ struct watch {
         struct timer scan_timer;
         struct io io;                   /* inotify */
         struct map dirs;                /* watch descriptor -> char *, with a slash at the end; owned */
+        int64_t unwatched;              /* directories, counted by the scan under way ... */
+        int64_t told_unwatched;         /* ... and how many the log was last told of */
+        char why_unwatched[PATH_MAX + 128];     /* of the first */
         char *moved_from;               /* owned; the first half of a rename ... */
         uint32_t moved_cookie;          /* ... and what its second half will carry */
 };
@@ -32,16 +35,30 @@ struct watch {
 
 static void watch_dir(struct watch *w, const char *dir)
 {
-        if (w->io.fd < 0)
-                return;
-        int wd = inotify_add_watch(w->io.fd, dir, EVENTS);
+        int wd = w->io.fd < 0 ? -1 : inotify_add_watch(w->io.fd, dir, EVENTS);
         if (wd < 0) {
-                log_warn("watch", "directory is only scanned: path=%s error=\"%s\"", dir,
-                         errno == ENOSPC ? "fs.inotify.max_user_watches is reached" : strerror(errno));
+                if (w->unwatched++ == 0 && w->io.fd >= 0)
+                        snprintf(w->why_unwatched, sizeof(w->why_unwatched), "path=%s error=\"%s\"", dir,
+                                 errno == ENOSPC ? "fs.inotify.max_user_watches is reached, raise it by sysctl"
+                                                 : strerror(errno));
                 return;
         }
         if (!map_get(&w->dirs, (uint64_t)wd))
                 map_put(&w->dirs, (uint64_t)wd, xstrdup(dir));
+}
+
+/* One line however many they are; again only when their number has changed. */
+static void tell_unwatched(struct watch *w)
+{
+        stat_set(&w->stats->dirs_unwatched, w->unwatched);
+        if (w->io.fd < 0 || w->unwatched == w->told_unwatched)
+                return;
+        w->told_unwatched = w->unwatched;
+        if (w->unwatched > 0)
+                log_warn("watch", "directories are only scanned, every %lld ms: count=%lld the first: %s",
+                         (long long)w->config->scan_interval_ms, (long long)w->unwatched, w->why_unwatched);
+        else
+                log_info("watch", "every directory is watched again");
 }
 
 struct visit { struct watch *watch; const struct input_config *input; };
@@ -78,7 +95,9 @@ static void visit_all(struct watch *w, const char *dir)
 void watch_scan(struct watch *w)
 {
         tail_scanning(w->tail);
+        w->unwatched = 0;
         visit_all(w, NULL);
+        tell_unwatched(w);
         tail_scanned(w->tail);
         timer_arm(w->loop, &w->scan_timer, w->config->scan_interval_ms);
 }
@@ -138,7 +157,7 @@ static void on_event(struct watch *w, const struct inotify_event *ev)
                 if (!(ev->mask & IN_ISDIR))
                         on_named_event(w, ev, path);
                 else if (ev->name[0] != '.' && ev->mask & (IN_CREATE | IN_MOVED_TO))
-                        visit_all(w, path);
+                        visit_all(w, path);     /* what cannot be watched there is told by the next scan */
         }
 }
 
@@ -170,8 +189,11 @@ struct watch *watch_new(struct loop *l, const struct shipper_config *config, str
         w->stats = stats;
         w->scan_timer = (struct timer){ .name = "scan", .fn = scan_due, .arg = w };
         w->io = (struct io){ .name = "inotify", .fn = on_inotify, .arg = w };
-        w->io.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-        if (w->io.fd < 0)
+        w->io.fd = config->watch == WATCH_STAT ? -1 : inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+        if (w->io.fd < 0 && config->watch == WATCH_STAT)
+                log_info("watch", "no events, as configured: files are looked at every %lld ms",
+                         (long long)config->scan_interval_ms);
+        else if (w->io.fd < 0)
                 log_warn("watch", "no inotify, files are found by scanning only: error=\"%s\"",
                          errno == EMFILE ? "fs.inotify.max_user_instances is reached" : strerror(errno));
         else

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,12 +170,62 @@ static void excluded_files_are_left_alone_by_scan_and_event(void **state)
         assert_int_equal(stat_get(&r->stats.files), 2);
 }
 
+static void without_events_the_scan_sees_what_grew_and_the_directories_are_counted(void **state)
+{
+        struct rig *r = *state;
+
+        r->config.watch = WATCH_STAT;
+        make_dir(r, "a");
+        append(r, "a/x.log", "1\n");
+        start(r);
+        assert_int_equal(stat_get(&r->stats.dirs_unwatched), 2);
+        turns(r);
+        append(r, "a/x.log", "2\n");
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 1);
+        watch_scan(r->watch);
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 2);
+}
+
+static void with_events_no_directory_is_left_to_the_scan(void **state)
+{
+        struct rig *r = *state;
+
+        start(r);
+        assert_int_equal(stat_get(&r->stats.dirs_unwatched), 0);
+}
+
+static void an_old_file_waits_until_it_is_written_to_and_is_then_read_whole(void **state)
+{
+        struct rig *r = *state;
+        char *path = tmpdir_path(r->dir, "old.log");
+        const struct timespec long_ago[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+
+        r->input.ignore_older_ms = 3600 * 1000;
+        append(r, "new.log", "1\n");
+        append(r, "old.log", "2\n");
+        assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+        start(r);
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 1);
+        assert_int_equal(stat_get(&r->stats.files_ignored), 1);
+        append(r, "old.log", "3\n");
+        wait_lines(r, 3);
+        watch_scan(r->watch);
+        assert_int_equal(stat_get(&r->stats.files_ignored), 0);
+        free(path);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, clean_up)
         const struct CMUnitTest tests[] = {
                 TEST(files_at_any_depth_are_found),
                 TEST(a_directory_made_later_is_watched_with_all_below_it),
+                TEST(without_events_the_scan_sees_what_grew_and_the_directories_are_counted),
+                TEST(with_events_no_directory_is_left_to_the_scan),
+                TEST(an_old_file_waits_until_it_is_written_to_and_is_then_read_whole),
                 TEST(excluded_files_are_left_alone_by_scan_and_event),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
