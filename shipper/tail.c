@@ -358,7 +358,8 @@ void tail_moved(struct tail *t, const char *from, const char *to)
         if (f) {
                 f->input = input;
                 seen_at(t, f, to);
-        } else if (globs_match(&t->p.config->inputs, from) || st.birth_ns > t->started_ns) {
+        } else if (!too_old(t, input, &st) &&
+                   (globs_match(&t->p.config->inputs, from) || st.birth_ns > t->started_ns)) {
                 /* It stood under a name of ours and was renamed before we could look. */
                 add_file(t, to, input, &st, !globs_match(&t->p.config->inputs, to));
         }

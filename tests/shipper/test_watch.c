@@ -217,6 +217,26 @@ static void an_old_file_waits_until_it_is_written_to_and_is_then_read_whole(void
         free(path);
 }
 
+static void an_old_file_that_is_renamed_is_left_alone_still(void **state)
+{
+        struct rig *r = *state;
+        char *path = tmpdir_path(r->dir, "old.log"), *rotated = tmpdir_path(r->dir, "old.log.1");
+        const struct timespec long_ago[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+
+        r->input.ignore_older_ms = 3600 * 1000;
+        append(r, "old.log", "no\n");
+        assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+        start(r);
+        assert_int_equal(rename(path, rotated), 0);
+        append(r, "old.log", "1\n");            /* the next event of the directory: the rename's came before it */
+        wait_lines(r, 1);
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 1);
+        assert_int_equal(stat_get(&r->stats.files), 1);
+        free(path);
+        free(rotated);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, clean_up)
@@ -226,6 +246,7 @@ int main(void)
                 TEST(without_events_the_scan_sees_what_grew_and_the_directories_are_counted),
                 TEST(with_events_no_directory_is_left_to_the_scan),
                 TEST(an_old_file_waits_until_it_is_written_to_and_is_then_read_whole),
+                TEST(an_old_file_that_is_renamed_is_left_alone_still),
                 TEST(excluded_files_are_left_alone_by_scan_and_event),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
