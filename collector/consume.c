@@ -470,6 +470,8 @@ struct consume *consume_new(struct loop *l, const struct collector_config *confi
                 goto fail;
         c->queue = rd_kafka_queue_get_consumer(c->rk);
         rd_kafka_queue_io_event_enable(c->queue, c->io.fd, &one, sizeof(one));
+        c->answers = rd_kafka_queue_new(c->rk);
+        rd_kafka_queue_io_event_enable(c->answers, c->io.fd, &one, sizeof(one));
         loop_add(l, &c->io, EPOLLIN);
         timer_arm(l, &c->keepalive, 0);
         return c;
@@ -595,6 +597,10 @@ void consume_free(struct consume *c)
                 /* The client may outlive us (below): its signals must not go to whoever gets the descriptor next. */
                 rd_kafka_queue_io_event_enable(c->queue, -1, NULL, 0);
                 rd_kafka_queue_destroy(c->queue);
+        }
+        if (c->answers) {
+                rd_kafka_queue_io_event_enable(c->answers, -1, NULL, 0);
+                rd_kafka_queue_destroy(c->answers);
         }
         if (c->rk && may_destroy(c))
                 destroy_client(c->rk);

@@ -101,42 +101,99 @@ void group_report(struct consume *c, rd_kafka_error_t *error)
         rd_kafka_error_destroy(error);
 }
 
-/* Where to start: committed offsets, else the beginning. False: the broker did not answer. */
-static bool find_starts(struct consume *c)
+static bool know_cluster(struct consume *c)
 {
-        if (!c->cluster) {
-                char *id = rd_kafka_clusterid(c->rk, ASK_TIMEOUT_MS);
-                if (!id)
-                        return false;
-                c->cluster = xstrdup(id);
-                rd_kafka_mem_free(c->rk, id);
-        }
-        if (c->config->dry_run)
+        if (c->cluster)
                 return true;
-        rd_kafka_resp_err_t r = rd_kafka_committed(c->rk, c->moving, ASK_TIMEOUT_MS);
-        if (r != RD_KAFKA_RESP_ERR_NO_ERROR) {
-                group_trouble(c, "committed offsets of group %s cannot be read: %s", c->config->kafka.group,
-                            rd_kafka_err2str(r));
+        char *id = rd_kafka_clusterid(c->rk, 0);        /* does not wait: it came with the brokers' list */
+        if (!id)
                 return false;
-        }
+        c->cluster = xstrdup(id);
+        rd_kafka_mem_free(c->rk, id);
+        return true;
+}
+
+/* Asks for the committed offsets of `moving`; the answer wakes the loop and lies in `answers`. */
+static void ask_for_starts(struct consume *c)
+{
+        rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(c->rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+        rd_kafka_ListConsumerGroupOffsets_t *q = rd_kafka_ListConsumerGroupOffsets_new(c->config->kafka.group, c->moving);
+        char why[128];
+
+        rd_kafka_AdminOptions_set_opaque(o, (void *)c->nth_moving);
+        CHECK(rd_kafka_AdminOptions_set_request_timeout(o, ASK_TIMEOUT_MS, why, sizeof(why)) == 0);
+        group_report(c, rd_kafka_AdminOptions_set_require_stable_offsets(o, 1));
+        rd_kafka_ListConsumerGroupOffsets(c->rk, &q, 1, o, c->answers);
+        rd_kafka_ListConsumerGroupOffsets_destroy(q);
+        rd_kafka_AdminOptions_destroy(o);
+}
+
+/* Where to start: committed offsets, else the beginning. False: one of them is not known yet. */
+static bool take_starts(struct consume *c, const rd_kafka_topic_partition_list_t *offsets)
+{
         for (int i = 0; i < c->moving->cnt; i++) {
                 rd_kafka_topic_partition_t *tp = &c->moving->elems[i];
-                if (tp->err)
+                const rd_kafka_topic_partition_t *found =
+                        rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)offsets, tp->topic,
+                                                           tp->partition);
+                if (!found || found->err) {
+                        group_trouble(c, "committed offset of group %s for topic %s partition %d cannot be read: %s",
+                                    c->config->kafka.group, tp->topic, tp->partition,
+                                    found ? rd_kafka_err2str(found->err) : "it is not in the answer");
                         return false;
-                if (tp->offset < 0)
-                        tp->offset = RD_KAFKA_OFFSET_BEGINNING;
+                }
+                tp->offset = found->offset >= 0 ? found->offset : RD_KAFKA_OFFSET_BEGINNING;
         }
         return true;
 }
 
+static bool take_answer(struct consume *c, rd_kafka_event_t *answer)
+{
+        const rd_kafka_ListConsumerGroupOffsets_result_t *result = rd_kafka_event_ListConsumerGroupOffsets_result(answer);
+        rd_kafka_resp_err_t err = rd_kafka_event_error(answer);
+        const char *why = err ? rd_kafka_err2str(err) : NULL;  /* its text is about the library's inside */
+        size_t n = 0;
+
+        if ((uintptr_t)rd_kafka_event_opaque(answer) != c->nth_moving)
+                return false;
+        const rd_kafka_group_result_t **groups =
+                why || !result ? NULL : rd_kafka_ListConsumerGroupOffsets_result_groups(result, &n);
+        const rd_kafka_error_t *error = n > 0 ? rd_kafka_group_result_error(groups[0]) : NULL;
+        if (error)
+                why = rd_kafka_error_string(error);
+        if (!why && n > 0)
+                return take_starts(c, rd_kafka_group_result_partitions(groups[0]));
+        group_trouble(c, "committed offsets of group %s cannot be read: %s", c->config->kafka.group,
+                    why ? why : "the answer is empty");
+        return false;
+}
+
+static bool starts_are_known(struct consume *c)
+{
+        int64_t now = loop_now_ms(c->loop);
+        rd_kafka_event_t *answer;
+
+        if (!know_cluster(c))
+                return false;
+        if (c->config->dry_run || c->moving->cnt == 0)  /* a cooperative assignment may be empty */
+                return true;
+        while ((answer = rd_kafka_queue_poll(c->answers, 0)) != NULL) {
+                bool ok = take_answer(c, answer);
+                rd_kafka_event_destroy(answer);
+                if (ok)
+                        return true;
+        }
+        if (now >= c->ask_again_ms) {
+                c->ask_again_ms = now + 2 * ASK_TIMEOUT_MS;
+                ask_for_starts(c);
+        }
+        return false;
+}
+
 static void start_partitions(struct consume *c)
 {
-        if (loop_now_ms(c->loop) < c->ask_again_ms)
+        if (!starts_are_known(c))
                 return;
-        if (!find_starts(c)) {
-                c->ask_again_ms = loop_now_ms(c->loop) + ASK_TIMEOUT_MS;
-                return;
-        }
         c->trouble[0] = '\0';
         for (int i = 0; i < c->moving->cnt; i++)
                 add_partition(c, &c->moving->elems[i]);
@@ -219,11 +276,17 @@ void group_step(struct consume *c)
                 commit_partitions(c);
 }
 
+static void set_moving(struct consume *c, const rd_kafka_topic_partition_list_t *list)
+{
+        c->moving = rd_kafka_topic_partition_list_copy(list);
+        c->nth_moving++;
+}
+
 static void begin_revoke(struct consume *c, const rd_kafka_topic_partition_list_t *list)
 {
         if (c->moving)                  /* an assignment that was still being prepared */
                 rd_kafka_topic_partition_list_destroy(c->moving);
-        c->moving = rd_kafka_topic_partition_list_copy(list);
+        set_moving(c, list);
         for (int i = 0; i < list->cnt; i++) {
                 struct partition *p = group_find(c, &list->elems[i]);
                 if (p && p->state == PART_ACTIVE)
@@ -247,7 +310,7 @@ void group_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_
         if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
                 CHECK(!c->moving);
                 c->assigned = true;
-                c->moving = rd_kafka_topic_partition_list_copy(list);
+                set_moving(c, list);
                 c->ask_again_ms = 0;
                 group_enter(c, REB_STARTING);
         } else if (err == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {

@@ -13,7 +13,7 @@
 
 #include "collector/consume.h"
 
-enum { ASK_TIMEOUT_MS = 1000 };         /* questions to the broker that have no asynchronous form */
+enum { ASK_TIMEOUT_MS = 1000 };         /* for an answer of the broker */
 
 enum rebalance { REB_NONE, REB_STARTING, REB_DRAINING, REB_COMMITTING };
 
@@ -36,6 +36,8 @@ struct consume {
 
         enum rebalance rebalance;       /* assigned by rebalance_enter only */
         rd_kafka_topic_partition_list_t *moving;        /* owned: what the rebalance is about */
+        uintptr_t nth_moving;           /* its number: an answer to a question about an earlier one is stale */
+        rd_kafka_queue_t *answers;      /* owned: to questions for committed offsets */
         int64_t deadline_ms, ask_again_ms;
 
         bool absent;                    /* a topic is not there: asked for until it is */

@@ -17,7 +17,7 @@
 #include "tests/fake/mock_kafka.h"
 
 enum { DEADLINE_MS = 60000, MAX_RECORDS = 20000, PARTITIONS = 2 };
-enum { LIST_OFFSETS = 2 };       /* API key */
+enum { LIST_OFFSETS = 2, OFFSET_FETCH = 9 };     /* API keys */
 
 /* One collector's consuming half; the test decides when a record is settled. */
 struct member {
@@ -357,6 +357,23 @@ static bool says(struct member *m, const char *sentence)
         return trouble && strcmp(trouble, sentence) == 0;
 }
 
+static void the_loop_turns_while_it_asks_where_to_start(void **state)
+{
+        struct mock_kafka *k = *state;
+        enum { RTT_MS = 900 };
+
+        put_records(k, 0, 3);
+        rd_kafka_mock_broker_push_request_error_rtts(k->cluster, 1, OFFSET_FETCH, 2,
+                                                     RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, 0,
+                                                     RD_KAFKA_RESP_ERR_NO_ERROR, RTT_MS);
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(says(m, "committed offsets of group g cannot be read: Broker: Group authorization failed"), m, NULL);
+        WAIT(m->ntaken == 3, m, NULL);
+        assert_true(loop_lag(m->loop).worst_us < RTT_MS * 1000 / 2);
+        assert_null(consume_trouble(m->consume));
+        leave(m);
+}
+
 /* The mock keeps about 5 MB of a partition: what was committed long ago is gone. */
 static void offsets_that_retention_took_are_counted_and_passed(void **state)
 {
@@ -413,6 +430,7 @@ int main(void)
                 TEST(cooperative_revokes_are_drained_and_committed_before_they_go),
                 TEST(eager_revokes_are_drained_and_committed_before_they_go),
                 TEST(answers_after_the_revoke_deadline_are_late_and_commit_nothing),
+                TEST(the_loop_turns_while_it_asks_where_to_start),
                 TEST(offsets_that_retention_took_are_counted_and_passed),
                 TEST(a_broker_that_is_away_is_named_and_waited_for),
                 /* The last: its client lives on, and the next mock cluster may get the port it knows. */
