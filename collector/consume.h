@@ -10,7 +10,7 @@
  *        revoke                drained or deadline            answered or deadline
  *   REB_NONE ----> REB_DRAINING -----------------> REB_COMMITTING ---------------> unassign -> REB_NONE
  *        | assign
- *        +-------> REB_STARTING (asks for committed offsets, again each second) --> assign  -> REB_NONE
+ *        +-------> REB_STARTING (asks for committed offsets, without waiting) ----> assign  -> REB_NONE
  *
  * Offsets: committed is only what the owner settled, contiguous, by us, never by librdkafka's auto commit.  A partition
  * without a committed offset starts at its beginning; one whose offset no longer exists is counted
