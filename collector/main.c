@@ -28,6 +28,7 @@
 #include "collector/check.h"
 #include "collector/collector.h"
 #include "config/start.h"
+#include "sinks/http_get.h"
 #include "sinks/kafka.h"
 #include "sinks/show.h"
 #include "sinks/versions.h"
@@ -440,6 +441,10 @@ int main(int argc, char **argv)
 
         if (code != START_GO)
                 goto out;
+        if (args.health) {
+                code = health_main(program.name, c.config.http);
+                goto out;
+        }
         c.args = &args;
         reload_init(&c.reload, program_file(&program, &args));
         if (c.config.dry_run) {

@@ -18,7 +18,7 @@ struct args {
 };
 
 /* The flags that are no setting. */
-static const char *const plain_flags[] = { "set", "help", "help-config", "version" };
+static const char *const plain_flags[] = { "set", "help", "help-config", "version", "health" };
 
 /* One --name, --name=value. */
 struct flag {
@@ -118,6 +118,8 @@ static bool take_plain(struct args *a, const struct flag *f)
                 ret->help_config = true;
         else if (strcmp(f->name, "version") == 0)
                 ret->version = true;
+        else if (strcmp(f->name, "health") == 0)
+                ret->health = true;
         else
                 return false;
         return true;

@@ -30,6 +30,7 @@ void opt_complain(struct opt_errors *errors, const char *fmt, ...)
 /* --- filling a struct from nodes ---------------------------------------------------------------- */
 
 struct fill {
+        bool partial;                   /* as in opt_source */
         struct opt_errors *errors;
         struct buf path; /* of the table being filled, "kafka." with its dot */
 };
@@ -359,12 +360,12 @@ static void fill_table(struct fill *f, const struct opt_table *table, const stru
                 const struct opt *row = &table->rows[i];
                 const struct node *n = group ? node_find(group, row->name) : NULL;
                 struct node *def = n ? NULL : default_of(row);
-                if (!n && row->required)
+                if (!n && row->required && !f->partial)
                         complain_missing(f, row, group);
                 fill_row(f, row, n ? n : def, (char *)conf + row->offset);
                 node_free(def);
         }
-        if (table->check && f->errors->count == before)
+        if (table->check && !f->partial && f->errors->count == before)
                 check_table(f, table, group, conf);
 }
 
@@ -491,7 +492,7 @@ static void apply_flags(struct node *root, const struct opt_flag *flags, size_t 
 int opt_load(const struct opt_table *table, const struct opt_source *source, void *conf,
              struct opt_errors *errors)
 {
-        struct fill f = { .errors = errors };
+        struct fill f = { .errors = errors, .partial = source->partial };
         struct node *root = NULL;
         unsigned before = errors->count;
         int r = 0;

@@ -76,6 +76,7 @@ struct opt_source {
         const char *file;                               /* NULL: none; an @include in it is relative to it */
         const char *const *sets;  size_t nsets;         /* --set PATH=VALUE, VALUE in libconfig syntax */
         const struct opt_flag *flags; size_t nflags;    /* from opt_args */
+        bool partial;                                   /* what is missing is not missed: neither `required` nor `check` counts */
 };
 /* PATH: names with dots between; in a list of tables 0 is the first, its length appends one, and * is each of
  * them, one being made when there is none.  A flag of a row within a list of tables has the *: --service is
@@ -100,6 +101,7 @@ struct opt_args {
         struct opt_flag *flags; size_t nflags;
         const char **args; size_t nargs;                /* what is left */
         bool help, help_config, version;
+        bool health;                    /* --health: ask the running one, see sinks/http_get.h */
 };
 /* verbs ends with NULL.  0, or -EINVAL with every error in errors.  Everything is borrowed from argv but the
  * arrays and the paths of the flags. */

@@ -51,7 +51,8 @@ static int print_help(const struct program *p)
                    "%s: %s\n\n%s\nFlags (each is a setting of the configuration file under another name):\n",
                    p->name, p->summary, p->usage);
         opt_help_flags(p->opts, &b);
-        buf_puts(&b, "\nEvery setting: --help-config.  Exit codes: sysexits.h.\n");
+        buf_puts(&b, "\nEvery setting: --help-config.  Exit codes: sysexits.h.\n"
+                     "--health asks the one that runs with the same settings whether it is alive: 0 yes, 1 no.\n");
         return print_buf(&b);
 }
 
@@ -86,16 +87,15 @@ const char *program_file(const struct program *p, const struct opt_args *args)
 
 int program_load(const struct program *p, const struct opt_args *args, void *conf, struct opt_errors *errors)
 {
-        const struct opt_source source = { .file = program_file(p, args),
+        bool light = p->light_verb && strcmp(args->verb, p->light_verb) == 0;
+        const struct opt_source source = { .partial = args->health || light,
+                                           .file = program_file(p, args),
                                            .sets = args->sets,
                                            .nsets = args->nsets,
                                            .flags = args->flags,
                                            .nflags = args->nflags };
-        struct opt_table opts = *p->opts;
 
-        if (p->light_verb && strcmp(args->verb, p->light_verb) == 0)
-                opts.check = NULL;
-        return opt_load(&opts, &source, conf, errors);
+        return opt_load(p->opts, &source, conf, errors);
 }
 
 int program_start(const struct program *p, int argc, char **argv, void *conf, struct opt_args *ret_args)

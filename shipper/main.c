@@ -32,6 +32,7 @@
 #include "shipper/lock.h"
 #include "shipper/progress.h"
 #include "shipper/shipper.h"
+#include "sinks/http_get.h"
 #include "sinks/show.h"
 #include "sinks/versions.h"
 #include "status/notify.h"
@@ -511,6 +512,10 @@ int main(int argc, char **argv)
 
         if (code != START_GO)
                 goto out;
+        if (args.health) {
+                code = health_main(program.name, s.config.http);
+                goto out;
+        }
         if (strcmp(args.verb, "files") == 0) {
                 code = main_files(&s.config, &args);
                 goto out;

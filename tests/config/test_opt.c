@@ -359,7 +359,7 @@ static void sets_win_over_the_file_and_flags_over_both(void **state)
         struct fixture *f = *state;
 
         write_file("t.cfg", BROKERS "http = \":1\"; inputs = ( { paths = \"/a\"; } ); fields = \"zero\";");
-        int r = load(f, &(struct opt_source){ "t.cfg", sets, ARRAY_LEN(sets) - 1, flags, ARRAY_LEN(flags) });
+        int r = load(f, &(struct opt_source){ "t.cfg", sets, ARRAY_LEN(sets) - 1, flags, ARRAY_LEN(flags), false });
         assert_string_equal(buf_cstr(&f->errors.text), "");
         assert_int_equal(r, 0);
         const struct input *in = f->conf.inputs.v;
@@ -407,7 +407,7 @@ static void errors_of_sets_and_flags_say_where_they_stand(void **state)
         struct fixture *f = *state;
 
         write_file("t.cfg", "http = \":1\"; inputs = ( { paths = \"/a\"; } );");
-        assert_int_equal(load(f, &(struct opt_source){ "t.cfg", sets, ARRAY_LEN(sets), flags, ARRAY_LEN(flags) }), -EINVAL);
+        assert_int_equal(load(f, &(struct opt_source){ "t.cfg", sets, ARRAY_LEN(sets), flags, ARRAY_LEN(flags), false }), -EINVAL);
         assert_string_equal(buf_cstr(&f->errors.text),
                             "--set once: one value, please\n"
                             "--set dry_run: libconfig says: syntax error\n"
