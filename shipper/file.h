@@ -52,7 +52,7 @@ struct file_stat {
 };
 
 struct file {
-        struct file *next;              /* in the list of its state's owner (tail.c) */
+        struct file *next;              /* in the queue of turns, or in the list of the ended (positions) */
         enum file_state state;          /* assigned by file_enter only */
 
         char *path;                     /* owned; where it was last seen */

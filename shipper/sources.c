@@ -52,7 +52,7 @@ static void written(void *arg, const char *path)
 
         if (!s->tail)
                 return;
-        tail_touched(s->tail, path);
+        finder_touched(tail_finder(s->tail), path);
         loop_wake(s->shared.loop);
 }
 
@@ -63,7 +63,7 @@ static bool acked(void *arg, const char *path, int64_t size)
 
         if (!tail_is_acked(s->tail, path, size))
                 return false;
-        tail_gone(s->tail, path);
+        finder_gone(tail_finder(s->tail), path);
         loop_wake(s->shared.loop);
         return true;
 }

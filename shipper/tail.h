@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tail: owns the files: finds out who is who, opens, ends them, and lets them be read in turn.
+/* tail: lets the files be read in turn, and ends or idles them by what the read finds.
  *
- *   watch -- found, touched, moved, gone --> tail -- reader --> ship
- *                                              ^                 |
- *             checkpoint <-- positions <-------+--- settled -----+
+ *   watch --> finder --> known -- turns --> tail -- reader --> ship
+ *                          ^                                     |
+ *           checkpoint <-- positions <---------- settled --------+
  *
- * A file is known by inode and birth time, never by its path: a rename changes where it is, not what it
- * is.  When a path suddenly holds another file than the one known there, the old one is
- * looked for among the siblings ("a.log.1"), and what was born after it and rotated away unseen is shipped too.
+ *   finder   who is who: what stands at a path, where a rotated file went (siblings)
+ *   known    every file by identity and by path; begins and ends them
+ *   turns    the queue of those with unread bytes, one share each
  *
- * Files with unread bytes stand in one queue and get one buffer's worth each in turn.  One thread.
+ * tail owns all of them.  One thread.
  */
 #ifndef SLUICE_SHIPPER_TAIL_H
 #define SLUICE_SHIPPER_TAIL_H
 
 #include "shipper/checkpoint.h"
+#include "shipper/finder.h"
 #include "shipper/ship.h"
 
 struct tail;
@@ -31,16 +32,9 @@ struct tail *tail_new(const struct tail_parts *parts);
 void tail_free(struct tail *t);                                 /* NULL ok; after the sink is closed */
 
 void tail_restore(struct tail *t, const struct checkpoint_row *row);    /* before the first found */
-
 void tail_set_checkpoint(struct tail *t, struct checkpoint *c);         /* after them; borrowed */
 
-/* What watch tells. Paths are borrowed for the call. */
-void tail_found(struct tail *t, const char *path, const struct input_config *input);    /* it is there, known or not */
-void tail_touched(struct tail *t, const char *path);            /* it may have grown */
-void tail_moved(struct tail *t, const char *from, const char *to);
-void tail_gone(struct tail *t, const char *path);
-void tail_scanning(struct tail *t);                             /* all patterns are about to be matched ... */
-void tail_scanned(struct tail *t);                              /* ... and were */
+struct finder *tail_finder(struct tail *t);                     /* for those who know of paths: watch, sources */
 
 /* A turn's duties, in this order: read and frame, hand to the sink; then store what is settled. */
 void tail_read(struct tail *t);

@@ -19,7 +19,7 @@ enum { EVENTS = IN_MODIFY | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE 
 struct watch {
         struct loop *loop;
         const struct shipper_config *config;
-        struct tail *tail;
+        struct finder *finder;          /* borrowed */
         struct shipper_stats *stats;
         struct timer scan_timer;
         struct io io;                   /* inotify */
@@ -73,7 +73,7 @@ static void visit_file(void *arg, const char *path)
         const struct visit *v = arg;
 
         if (!globs_excluded(v->input, path))
-                tail_found(v->watch->tail, path, v->input);
+                finder_found(v->watch->finder, path, v->input);
 }
 
 /* dir NULL: everything; else a directory that has just come and all below it. */
@@ -94,11 +94,11 @@ static void visit_all(struct watch *w, const char *dir)
 
 void watch_scan(struct watch *w)
 {
-        tail_scanning(w->tail);
+        finder_scanning(w->finder);
         w->unwatched = 0;
         visit_all(w, NULL);
         tell_unwatched(w);
-        tail_scanned(w->tail);
+        finder_scanned(w->finder);
         timer_arm(w->loop, &w->scan_timer, w->config->scan_interval_ms);
 }
 
@@ -125,17 +125,17 @@ static void on_named_event(struct watch *w, const struct inotify_event *ev, cons
         }
         if (ev->mask & IN_MOVED_TO) {
                 if (w->moved_from && w->moved_cookie == ev->cookie)
-                        tail_moved(w->tail, w->moved_from, path);
+                        finder_moved(w->finder, w->moved_from, path);
                 forget_half_rename(w);
         }
         if (ev->mask & IN_DELETE)
-                tail_gone(w->tail, path);
+                finder_gone(w->finder, path);
         else if (ev->mask & IN_MODIFY)
-                tail_touched(w->tail, path);
+                finder_touched(w->finder, path);
         else {
                 const struct input_config *input = globs_match(&w->config->inputs, path);
                 if (input)
-                        tail_found(w->tail, path, input);
+                        finder_found(w->finder, path, input);
         }
 }
 
@@ -185,7 +185,7 @@ struct watch *watch_new(struct loop *l, const struct shipper_config *config, str
 
         w->loop = l;
         w->config = config;
-        w->tail = tail;
+        w->finder = tail_finder(tail);
         w->stats = stats;
         w->scan_timer = (struct timer){ .name = "scan", .fn = scan_due, .arg = w };
         w->io = (struct io){ .name = "inotify", .fn = on_inotify, .arg = w };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* watch: which paths there are, and which of them changed.
  *
- *   patterns -- glob, at start and every scan_interval --> tail_found
- *   their directories -- inotify --> tail_found, tail_touched, tail_moved, tail_gone
+ *   patterns -- glob, at start and every scan_interval --> finder_found
+ *   their directories -- inotify --> finder_found, finder_touched, finder_moved, finder_gone
  *
  * inotify makes it fast, the scan makes it right: whatever the kernel does not tell (a network file
  * system, a queue that overflowed, a directory that a "*" names made later) the next scan finds.  A new directory

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* known: the files that are known, by what they are and by where they were last seen; begins and ends them.
+ *
+ *      inode and birth time --+--> file <--+-- path
+ *                             |            |
+ *              found, resumed, next generation, ended
+ *
+ * A file is known by inode and birth time, never by its path: a rename changes where it is, not what it is.
+ * At a path stands one file, the one that was last seen there.  One thread.
+ */
+#ifndef SLUICE_SHIPPER_KNOWN_H
+#define SLUICE_SHIPPER_KNOWN_H
+
+#include "base/loop.h"
+#include "base/map.h"
+#include "shipper/positions.h"
+#include "shipper/stats.h"
+#include "shipper/turns.h"
+
+struct known {
+        struct loop *loop;                      /* borrowed, as the next two */
+        const struct shipper_config *config;
+        struct shipper_stats *stats;
+
+        struct turns turns;
+        struct positions *positions;            /* owned; and of the ended files that still wait there */
+        struct map by_key;                      /* inode and birth time -> file, all but the ended ones; owned */
+        struct map by_path;                     /* hash of path -> the file that was last seen there */
+        unsigned scan;                          /* number of the scan under way */
+};
+
+void known_init(struct known *k, struct loop *loop, const struct shipper_config *config, struct shipper_stats *stats);
+void known_fini(struct known *k);               /* frees all files */
+
+struct file *known_get(const struct known *k, const struct file_stat *st);      /* NULL: nobody has seen it */
+struct file *known_at(const struct known *k, const char *path);                 /* NULL: nothing was seen there */
+
+/* Opens a file that was not known and lets it be read.  NULL: it cannot be opened, which was reported. */
+struct file *known_add(struct known *k, const char *path, const struct input_config *input, const struct file_stat *st,
+                       bool rotated);
+void known_restore(struct known *k, const struct checkpoint_row *row);  /* from the checkpoint; it is not looked at yet */
+void known_resume(struct known *k, struct file *f);     /* one of those is seen for the first time in this run */
+void known_move(struct known *k, struct file *f, const char *path);     /* that is where it stands now */
+void known_end(struct known *k, struct file *f, const char *why);       /* it is in no queue; freed by positions */
+
+/* The same file, but what stood in it is gone: f ends, and what is returned starts at 0; it is in no queue. */
+struct file *known_next_generation(struct known *k, struct file *f);
+
+void known_report(struct known *k, const char *path, int r);    /* path cannot be opened: says so, if it is worth it */
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* siblings: where the rest of a file may stand that is no longer at its path.
+ *
+ *      a.log  --rename-->  a.log.1         the same file: inode and birth time
+ *      a.log  --copy---->  a.log.1         another file with the same bytes
+ *
+ * Lists the candidates and says what they are; who takes which is the finder's.  Names and a few bytes are all
+ * that is looked at.  Keeps nothing.
+ */
+#ifndef SLUICE_SHIPPER_SIBLINGS_H
+#define SLUICE_SHIPPER_SIBLINGS_H
+
+#include "shipper/file.h"
+
+struct sibling {
+        char *path;                     /* owned */
+        struct file_stat st;
+};
+
+struct siblings {
+        struct sibling *v;              /* owned */
+        size_t n;
+};
+
+/* Everything in the directory of path that may be a rotation of it, oldest first. */
+void siblings_list(struct siblings *s, const char *path);
+void siblings_fini(struct siblings *s);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shipper/turns.h"
+
+enum { WAIT_STEP_MS = 50 }; /* those that are due together are looked at together */
+
+void turns_touch(struct turns *t, struct file *f)
+{
+        if (f->state != FILE_IDLE)
+                return;
+        file_enter(f, FILE_READY, "touched");
+        turns_push(t, f);
+}
+
+void turns_push(struct turns *t, struct file *f)
+{
+        f->next = NULL;
+        *t->last = f;
+        t->last = &f->next;
+}
+
+struct file *turns_pop(struct turns *t)
+{
+        struct file *f = t->first;
+
+        t->first = f->next;
+        if (!t->first)
+                t->last = &t->first;
+        f->next = NULL;
+        return f;
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
+void turns_wait_no_more(struct file *f)
+{
+        if (!f->wait_prev)
+                return;
+        *f->wait_prev = f->wait_next;
+        if (f->wait_next)
+                f->wait_next->wait_prev = f->wait_prev;
+        f->wait_prev = NULL;
+}
+
+bool turns_waited(const struct turns *t, const struct file *f)
+{
+        return f->wait_prev && f->waited_to == f->scanned && loop_now_ms(t->loop) >= f->due_ms;
+}
+
+/* Whoever is due is put into the queue; the read finds that it has waited. */
+static void wait_is_over(struct timer *timer)
+{
+        struct turns *t = timer->arg;
+        int64_t now_ms = loop_now_ms(t->loop), next_ms = INT64_MAX;
+
+        for (struct file *f = t->waiting; f; f = f->wait_next) {
+                if (f->due_ms <= now_ms)
+                        turns_touch(t, f);
+                else if (f->due_ms < next_ms)
+                        next_ms = f->due_ms;
+        }
+        if (next_ms != INT64_MAX)
+                timer_arm(t->loop, &t->wait_timer,
+                          next_ms - now_ms < WAIT_STEP_MS ? WAIT_STEP_MS : next_ms - now_ms);
+}
+
+void turns_wait(struct turns *t, struct file *f)
+{
+        int64_t ms = f->partial ? f->input->partial_timeout_ms : f->input->multiline.timeout_ms;
+
+        if (f->scanned == f->read || ms == 0) {
+                turns_wait_no_more(f);
+                return;
+        }
+        if (f->wait_prev && f->waited_to == f->scanned)
+                return;
+        if (!f->wait_prev) {
+                f->wait_next = t->waiting;
+                f->wait_prev = &t->waiting;
+                if (t->waiting)
+                        t->waiting->wait_prev = &f->wait_next;
+                t->waiting = f;
+        }
+        f->waited_to = f->scanned;
+        f->due_ms = loop_now_ms(t->loop) + ms;
+        if (!timer_armed(&t->wait_timer) || t->wait_timer.at_ms > f->due_ms)
+                timer_arm(t->loop, &t->wait_timer, ms);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+void turns_init(struct turns *t, struct loop *loop)
+{
+        *t = (struct turns){ .loop = loop,
+                             .wait_timer = { .name = "unfinished", .fn = wait_is_over, .arg = t } };
+        t->last = &t->first;
+}
+
+void turns_fini(struct turns *t)
+{
+        timer_disarm(t->loop, &t->wait_timer);
+}
