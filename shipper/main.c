@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/start.h"
+#include "shipper/archive.h"
 #include "shipper/check.h"
 #include "shipper/files.h"
 #include "shipper/lock.h"
@@ -46,6 +47,14 @@ enum {
 
 static const char *const verbs[] = { "run", "check", "files", NULL };
 
+static const char *versions(void)
+{
+        static char text[640];
+
+        snprintf(text, sizeof(text), "%s\n%s", versions_text(), archive_versions());
+        return text;
+}
+
 static const struct program program = {
         .name = "sluice-shipper",
         .summary = "tails log files and ships every line to Kafka, at least once",
@@ -58,7 +67,7 @@ static const struct program program = {
         .light_verb = "files",
         .default_config = "/etc/sluice/shipper.cfg",
         .opts = &shipper_opts,
-        .versions = versions_text,
+        .versions = versions,
 };
 
 /* --- a turn ---------------------------------------------------------------------------------- */
