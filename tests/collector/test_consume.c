@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "collector/consume.h"
 #include "tests/fake/mock_kafka.h"
+#include "tests/fake/side_by_side.h"
 
 enum { DEADLINE_MS = 60000, MAX_RECORDS = 20000, PARTITIONS = 2 };
 enum { LIST_OFFSETS = 2, OFFSET_FETCH = 9 };     /* API keys */
@@ -433,8 +434,7 @@ int main(void)
                 TEST(the_loop_turns_while_it_asks_where_to_start),
                 TEST(offsets_that_retention_took_are_counted_and_passed),
                 TEST(a_broker_that_is_away_is_named_and_waited_for),
-                /* The last: its client lives on, and the next mock cluster may get the port it knows. */
                 TEST(a_member_that_waits_for_its_first_assignment_may_leave),
         };
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return side_by_side(tests, ARRAY_LEN(tests));
 }
