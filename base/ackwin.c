@@ -8,7 +8,7 @@
 
 struct ackwin_entry {
         int64_t end;
-        bool acked;
+        uint32_t owed; /* acks that are due; 0: acked */
 };
 
 enum {
@@ -54,7 +54,7 @@ int ackwin_open(struct ackwin *w, int64_t end, uint64_t *ret_seq)
                 return -EAGAIN;
         if (open == w->cap)
                 grow(w);
-        *entry(w, w->tail) = (struct ackwin_entry){ .end = end };
+        *entry(w, w->tail) = (struct ackwin_entry){ .end = end, .owed = 1 };
         *ret_seq = w->tail++;
         return 0;
 }
@@ -63,9 +63,9 @@ bool ackwin_ack(struct ackwin *w, uint64_t seq)
 {
         int64_t before = w->committed;
 
-        CHECK(seq >= w->head && seq < w->tail && !entry(w, seq)->acked);
-        entry(w, seq)->acked = true;
-        while (w->head < w->tail && entry(w, w->head)->acked)
+        CHECK(seq >= w->head && seq < w->tail && entry(w, seq)->owed > 0);
+        entry(w, seq)->owed--;
+        while (w->head < w->tail && entry(w, w->head)->owed == 0)
                 w->committed = entry(w, w->head++)->end;
         if (w->head == w->tail && w->cap > RING_KEEP) {
                 free(w->ring);
@@ -73,6 +73,12 @@ bool ackwin_ack(struct ackwin *w, uint64_t seq)
                 w->cap = 0;
         }
         return w->committed != before;
+}
+
+void ackwin_share(struct ackwin *w, uint64_t seq, uint32_t n)
+{
+        CHECK(n > 0 && seq >= w->head && seq < w->tail && entry(w, seq)->owed > 0);
+        entry(w, seq)->owed += n - 1;
 }
 
 bool ackwin_skip(struct ackwin *w, int64_t end)

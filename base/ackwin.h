@@ -42,6 +42,9 @@ int ackwin_open(struct ackwin *w, int64_t end, uint64_t *ret_seq) MUST_CHECK;
  * Acking twice, or acking what was never opened, is a bug and aborts. */
 bool ackwin_ack(struct ackwin *w, uint64_t seq);
 
+/* `seq`, which is not acked, takes n acks from now on, at least one: what it stands for was divided. */
+void ackwin_share(struct ackwin *w, uint64_t seq, uint32_t n);
+
 /* Moves to `end` over what needs no ack: at once when nothing is open, else together with the newest entry.
  * True when `committed` moved. */
 bool ackwin_skip(struct ackwin *w, int64_t end);

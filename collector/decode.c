@@ -113,6 +113,8 @@ static struct slice put_id(const struct decoder *d, const struct incoming *in,
         }
         struct ident record =
                 ident_of_record(in->cluster, in->topic, in->partition, in->offset, in->timestamp_ms);
+        if (in->line > 0)
+                record = ident_of_line(&record, in->line);
         ident_text(&record, text);
         return batch_put(b, text, IDENT_FILE_TEXT);
 }
@@ -257,4 +259,15 @@ bool decode(struct decoder *d, const struct incoming *in, struct batch *b)
         r->weight = 1;
         buf_fini(&text);
         return ok;
+}
+
+void decode_nothing(const struct decoder *d, const struct incoming *in, struct batch *b)
+{
+        const struct scan_value nothing[SCAN_PATHS] = { 0 };
+        struct slice value = batch_put(b, in->payload, in->len), id = put_id(d, in, nothing, b);
+        struct record *r = batch_add(b);
+
+        r->value = value;
+        r->id = id;
+        r->weight = 1;
 }

@@ -32,4 +32,7 @@ void decode_free(struct decoder *d);    /* NULL ok */
  * template is missing; value and id are there. */
 bool decode(struct decoder *d, const struct incoming *in, struct batch *b);
 
+/* The same for what is no document: the payload as it is, the id of the record, no dest. */
+void decode_nothing(const struct decoder *d, const struct incoming *in, struct batch *b);
+
 #endif

@@ -8,11 +8,12 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "collector/parcels.h"
 
 /* What record.meta holds; a dead letter has its time in a header and its cause here instead. */
 enum { OFFSET, TIMESTAMP, CAUSE = TIMESTAMP };
-enum cause { REFUSED, NO_INDEX };
-static const char *const cause_name[] = { [REFUSED] = "rejected", [NO_INDEX] = "no_index" };
+enum cause { REFUSED, NO_INDEX, BAD_BATCH };
+static const char *const cause_name[] = { [REFUSED] = "rejected", [NO_INDEX] = "no_index", [BAD_BATCH] = "bad_batch" };
 
 struct deliver {
         struct loop *loop;
@@ -25,6 +26,7 @@ struct deliver {
 
         struct batch *open;             /* owned; to the index */
         struct batch *dead_open;        /* owned; to the dead letters */
+        struct parcels parcels;         /* what will become many documents */
         struct timer batch_timer;       /* batch_time after the first record of `open` */
         bool due;                       /* it fired, or someone asked: send what is open */
         bool paused;
@@ -85,6 +87,14 @@ static void give_back(struct deliver *d, size_t n)
         stat_add(&d->stats->in_flight, -(int64_t)n);
 }
 
+static struct stat_value *dead_count(struct deliver *d, enum cause cause)
+{
+        struct stat_value *const counts[] = { [REFUSED] = &d->stats->dead_rejected,
+                                              [NO_INDEX] = &d->stats->dead_no_index,
+                                              [BAD_BATCH] = &d->stats->dead_bad_batch };
+        return counts[cause];
+}
+
 static void dead_done(void *arg, struct batch **bp)
 {
         struct deliver *d = arg;
@@ -100,7 +110,7 @@ static void dead_done(void *arg, struct batch **bp)
                                   r->meta[OFFSET], (int)r->reason.len, batch_reason(b, r));
                         settled(d, r, &d->stats->dropped_refused);
                 } else {
-                        settled(d, r, r->meta[CAUSE] == NO_INDEX ? &d->stats->dead_no_index : &d->stats->dead_rejected);
+                        settled(d, r, dead_count(d, (enum cause)r->meta[CAUSE]));
                 }
         }
         batch_free(b);
@@ -141,7 +151,7 @@ static void index_done(void *arg, struct batch **bp)
 static size_t held(const struct deliver *d)
 {
         return d->index->bytes + d->dead->bytes + (d->open ? batch_bytes(d->open) : 0) +
-               (d->dead_open ? batch_bytes(d->dead_open) : 0);
+               (d->dead_open ? batch_bytes(d->dead_open) : 0) + parcels_bytes(&d->parcels);
 }
 
 static bool full(const struct deliver *d)
@@ -175,18 +185,105 @@ static void watch_budget(struct deliver *d)
         }
 }
 
-static void send_unindexable(struct deliver *d)
+static void send_unindexable(struct deliver *d, enum cause cause, const char *why)
 {
         struct record *r = &d->open->recs[d->open->n - 1];
-        static const char why[] = "no index name: a field of the template is missing";
 
-        to_dead_letters(d, d->open, r, NO_INDEX, why, sizeof(why) - 1);
+        to_dead_letters(d, d->open, r, cause, why, strlen(why));
         batch_undo_add(d->open, r->value.off);
         if (d->open->n == 0) {
                 batch_free(d->open);
                 d->open = NULL;
         }
 }
+
+static void begin_batch(struct deliver *d)
+{
+        if (d->open)
+                return;
+        d->open = batch_new((size_t)d->config->batch_bytes / 16);
+        timer_arm(d->loop, &d->batch_timer, d->config->batch_time_ms);
+}
+
+static void came_from(const struct deliver *d, struct partition *p, uint64_t seq, const struct incoming *in)
+{
+        struct record *r = &d->open->recs[d->open->n - 1];
+
+        r->origin = p;
+        r->seq = seq;
+        r->meta[OFFSET] = in->offset;
+        r->meta[TIMESTAMP] = in->timestamp_ms;
+}
+
+static void take_document(struct deliver *d, struct partition *p, uint64_t seq, const struct incoming *in)
+{
+        begin_batch(d);
+        bool ok = decode(d->decoder, in, d->open);
+        came_from(d, p, seq, in);
+        if (!ok && collector_output(d->config) == OUTPUT_ELASTICSEARCH)
+                send_unindexable(d, NO_INDEX, "no index name: a field of the template is missing");
+        if (full(d)) {
+                submit_open(d);
+                watch_budget(d);        /* within a turn much can arrive: stop it as soon as it is too much */
+        }
+}
+
+/* --- records of many documents --------------------------------------------------------------- */
+
+/* The record as it is becomes a dead letter. */
+static void refuse_parcel(struct deliver *d, const char *why)
+{
+        const struct parcel *parcel = d->parcels.first;
+
+        begin_batch(d);
+        decode_nothing(d->decoder, &parcel->in, d->open);
+        came_from(d, parcel->partition, parcel->seq, &parcel->in);
+        send_unindexable(d, BAD_BATCH, why);
+}
+
+/* False: it is none, and done with. */
+static bool open_parcel(struct deliver *d)
+{
+        const struct parcel *parcel = d->parcels.first;
+        struct err e = { 0 };
+
+        if (parcels_open(&d->parcels, &e) < 0) {
+                refuse_parcel(d, e.msg);
+                return false;
+        }
+        uint32_t more = parcel->lines - 1;
+        stat_inc(&d->stats->batches);
+        stat_add(&d->stats->consumed, more);
+        stat_add(&d->stats->in_flight, more);
+        partition_share(parcel->partition, parcel->seq, parcel->lines);
+        return true;
+}
+
+static bool has_room(struct deliver *d)
+{
+        return held(d) < d->high && !(full(d) && !sink_has_room(d->index));
+}
+
+/* Makes documents of what waits, as far as there is room for them. */
+static void expand(struct deliver *d)
+{
+        size_t repaired;
+        struct incoming doc;
+
+        while (parcels_any(&d->parcels) && has_room(d)) {
+                const struct parcel *parcel = d->parcels.first;
+                bool ok = parcel->lines > 0 || open_parcel(d);
+                while (ok && has_room(d) && parcels_next(&d->parcels, &doc, &repaired)) {
+                        if (repaired > 0)
+                                stat_inc(&d->stats->utf8_repaired);
+                        take_document(d, parcel->partition, parcel->seq, &doc);
+                }
+                if (!ok || parcel->left == 0)
+                        parcels_drop(&d->parcels);
+        }
+}
+
+/* --- what comes ------------------------------------------------------------------------------ */
 
 void deliver_take(struct deliver *d, struct partition *p, uint64_t seq, const struct incoming *in)
 {
@@ -198,32 +295,25 @@ void deliver_take(struct deliver *d, struct partition *p, uint64_t seq, const st
                 return;
         }
         stat_inc(&d->stats->in_flight);
-        if (!d->open) {
-                d->open = batch_new((size_t)d->config->batch_bytes / 16);
-                timer_arm(d->loop, &d->batch_timer, d->config->batch_time_ms);
+        if (!pack_is(in->payload, in->len)) {
+                take_document(d, p, seq, in);
+                return;
         }
-        bool ok = decode(d->decoder, in, d->open);
-        struct record *r = &d->open->recs[d->open->n - 1];
-        r->origin = p;
-        r->seq = seq;
-        r->meta[OFFSET] = in->offset;
-        r->meta[TIMESTAMP] = in->timestamp_ms;
-        if (!ok && collector_output(d->config) == OUTPUT_ELASTICSEARCH)
-                send_unindexable(d);
-        if (full(d)) {
-                submit_open(d);
-                watch_budget(d);        /* within a turn much can arrive: stop it as soon as it is too much */
-        }
+        parcels_put(&d->parcels, p, seq, in);
+        expand(d);
+        watch_budget(d);
 }
 
 void deliver_flush(struct deliver *d)
 {
+        expand(d);
         d->due = d->open != NULL;
         submit_open(d);
 }
 
 void deliver_turn(struct deliver *d)
 {
+        expand(d);
         if (d->due || full(d))
                 submit_open(d);
         if (d->dead_open && sink_has_room(d->dead))
@@ -270,6 +360,7 @@ struct deliver *deliver_new(struct loop *l, const struct collector_config *confi
         d->stats = stats;
         d->hooks = *hooks;
         d->decoder = decoder;
+        parcels_init(&d->parcels);
         d->batch_timer = (struct timer){ .name = "batch", .fn = batch_due, .arg = d };
         return d;
 }
@@ -279,7 +370,8 @@ void deliver_free(struct deliver *d)
         if (!d)
                 return;
         timer_disarm(d->loop, &d->batch_timer);
-        give_back(d, (d->open ? d->open->n : 0) + (d->dead_open ? d->dead_open->n : 0));
+        give_back(d, (d->open ? d->open->n : 0) + (d->dead_open ? d->dead_open->n : 0) + parcels_left(&d->parcels));
+        parcels_fini(&d->parcels);
         decode_free(d->decoder);
         batch_free(d->open);
         batch_free(d->dead_open);

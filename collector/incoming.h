@@ -19,6 +19,7 @@ struct incoming {
         int32_t partition;
         int64_t offset;
         int64_t timestamp_ms;           /* the record's; -1: it has none */
+        uint32_t line;                  /* of a record that holds many, from 1; 0: the record is one event */
         const char *payload;            /* NULL: a tombstone */
         size_t len;
         const struct incoming_header *headers;

@@ -79,6 +79,14 @@ uint64_t partition_take(struct partition *p, int64_t offset)
         return seq;
 }
 
+void partition_share(struct partition *p, uint64_t seq, uint32_t n)
+{
+        CHECK(p->held > 0 && n > 0);
+        p->held += n - 1;
+        if (p->state != PART_GONE)
+                ackwin_share(&p->window, seq, n);
+}
+
 bool partition_settle(struct partition *p, uint64_t seq)
 {
         CHECK(p->held > 0);

@@ -41,7 +41,7 @@ struct partition {
         int64_t next;                   /* offset of the record to take next */
         struct ackwin window;           /* settled up to here: its committed is what may be committed */
         int64_t stored;                 /* committed at the broker, as far as answered */
-        size_t held;                    /* records taken and not settled */
+        size_t held;                    /* records, or documents of them, taken and not settled */
         bool out_of_range;              /* the offset to take next no longer exists */
         bool ended;                     /* --once: its end was seen */
 };
@@ -60,7 +60,10 @@ void partitions_remove(struct partitions *ps, struct partition *p);     /* it is
 /* A record at `offset` is taken. */
 uint64_t partition_take(struct partition *p, int64_t offset);
 
-/* One of its records is settled. False: late, the window was not moved. The caller frees p when it is gone and held is 0. */
+/* The record taken as seq holds n documents, and each is settled for itself: the window passes it with the last one. */
+void partition_share(struct partition *p, uint64_t seq, uint32_t n);
+
+/* One of its records, or documents, is settled. False: late, the window was not moved. The caller frees p when it is gone and held is 0. */
 bool partition_settle(struct partition *p, uint64_t seq);
 
 /* Go on at `offset`: forward over what is lost, or back in a topic that was made anew. Nothing may be held to go back. */

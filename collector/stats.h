@@ -5,14 +5,17 @@
  *                       + records_dropped{reason} + records_in_flight
  *
  * records_in_flight is counted up when a record is taken from Kafka and down when its outcome is
- * final; it is never computed from the others.
+ * final; it is never computed from the others.  A record in the batch format counts as one until it is opened, then as
+ * its lines.
  */
 #ifndef SLUICE_COLLECTOR_STATS_H
 #define SLUICE_COLLECTOR_STATS_H
 
 #include "base/stat.h"
 
-#define DEAD "Records sent to the dead letters, by reason."
+#define DEAD                                                                                         \
+        "Records sent to the dead letters, by reason; bad_batch: began as one of the batch format and " \
+        "could not be read."
 #define DROPPED                                                                                      \
         "Records given up, by reason; taken_again: not settled before a reload, counted as consumed " \
         "once more after it."
@@ -25,9 +28,12 @@
         X(COUNTER, duplicate, "records_duplicate_total", NULL, "Documents that stood there already.")       \
         X(COUNTER, dead_rejected, "records_dead_lettered_total", "reason=\"rejected\"", DEAD)               \
         X(COUNTER, dead_no_index, "records_dead_lettered_total", "reason=\"no_index\"", DEAD)               \
+        X(COUNTER, dead_bad_batch, "records_dead_lettered_total", "reason=\"bad_batch\"", DEAD)              \
         X(COUNTER, dropped_tombstone, "records_dropped_total", "reason=\"tombstone\"", DROPPED)             \
         X(COUNTER, dropped_refused, "records_dropped_total", "reason=\"dead_letter_refused\"", DROPPED)     \
         X(COUNTER, dropped_taken_again, "records_dropped_total", "reason=\"taken_again\"", DROPPED)           \
+        X(COUNTER, batches, "batch_records_total", NULL,                                                    \
+          "Records in the batch format that were expanded; each counts as its lines elsewhere.")            \
         X(GAUGE, in_flight, "records_in_flight", NULL, "Records taken and not yet settled.")                \
         X(COUNTER, consumed_bytes, "consumed_bytes_total", NULL, "Payload bytes taken from Kafka.")         \
         X(COUNTER, text_records, "text_records_total", NULL, "Records that were no JSON object.")           \

@@ -20,6 +20,8 @@ enum { PARTIAL_TIMEOUT_MS = 5000 };     /* as in the row; of files named on the 
 
 static const char *const watch_hows[] = { "auto", "stat", NULL };
 
+static const char *const record_formats[] = { [FORMAT_EVENT] = "event", [FORMAT_BATCH] = "batch", NULL };
+
 static const char *const framings[] = { "auto", "lines", "octets", NULL };
 
 static const struct opt input_rows[] = {
@@ -138,6 +140,10 @@ static const struct opt rows[] = {
           .help = "what to tail" },
         { "output", OPT_CHOICE, offsetof(struct shipper_config, output), .def = "kafka", .choices = output_names,
           .flag = "output", .flag_arg = "NAME", .help = "where lines go; kafka, elasticsearch and file have a table each" },
+        { "format", OPT_CHOICE, offsetof(struct shipper_config, format), .def = "event", .choices = record_formats,
+          .flag = "format", .flag_arg = "NAME",
+          .help = "of the records in Kafka; event: one line each, as JSON; batch: many lines each, as an LZ4 frame, for the "
+                  "least cost" },
         { "kafka", OPT_TABLE, offsetof(struct shipper_config, kafka), .table = &kafka_producer_opts,
           .help = "output kafka" },
         { "elasticsearch", OPT_TABLE, offsetof(struct shipper_config, elasticsearch), .table = &es_opts,
@@ -187,6 +193,8 @@ static void check(const void *conf, struct opt_errors *errors)
         const struct shipper_config *c = conf;
         struct output_config parts = shipper_output(c);
 
+        if (c->format == FORMAT_BATCH && c->output != OUTPUT_KAFKA)
+                opt_complain(errors, "format: \"batch\" is for output \"kafka\"");
         if (!c->dry_run)                /* which sends nothing, so it needs to know of no server */
                 output_check((enum output)c->output, &parts, errors);
 }
@@ -262,6 +270,8 @@ static int check_rings(const struct shipper_config *c, struct err *e)
 
 int shipper_config_finish(struct shipper_config *c, const char *const *paths, size_t n, struct err *e)
 {
+        if (c->format == FORMAT_BATCH)
+                c->kafka.compression = KAFKA_NONE;      /* the records are compressed already */
         if (n > 0)
                 add_input(c, paths, n);
         if (c->from_stdin && c->dry_run)

@@ -10,6 +10,8 @@
 #include "shipper/multiline.h"
 #include "sinks/output.h"
 
+enum record_format { FORMAT_EVENT, FORMAT_BATCH };
+
 enum watch_how { WATCH_AUTO, WATCH_STAT };
 
 struct input_config {
@@ -35,6 +37,7 @@ struct input_config {
 struct shipper_config {
         struct tablelist inputs;        /* struct input_config */
         int64_t output;                 /* enum output */
+        int64_t format;                 /* enum record_format */
         struct kafka_config kafka;
         struct es_config elasticsearch;
         struct file_config file;

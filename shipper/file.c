@@ -161,6 +161,7 @@ void file_make_stream(struct file *f, const char *host)
         event_stream_fini(&f->stream);
         event_stream_init(&f->stream, &f->id, f->path, f->input->service, host);
         parse_add_fields(&f->input->parse, &f->stream);
+        f->stream_no++;
 }
 
 void file_row(struct file *f, struct checkpoint_row *ret)

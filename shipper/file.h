@@ -71,6 +71,7 @@ struct file {
         uint32_t head_len;
         uint64_t head_hash;
         struct event_stream stream;     /* valid when named and open */
+        unsigned stream_no;             /* counts its makings: what was made of an earlier one is told by it */
 
         int64_t size, read, scanned;
         struct ackwin window;           /* committed stands here */

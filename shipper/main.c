@@ -41,6 +41,7 @@
 enum {
         TICK_MS = 1000,
         MAX_BATCHES = 4096,
+        RECORD_BYTES = 1000000,         /* of the batch format: below the limit that topics have by default */
         /* Of the budget: what librdkafka needs beside the payloads (requests being built and sent), and our buffers. */
         RESERVE_BYTES = 5 * 1024 * 1024,
 };
@@ -290,6 +291,8 @@ static int open_output(struct shipper *s, struct err *e)
                 return -e->code;
         ship_set_sink(s->ship, s->sink);
         ship_set_address(s->ship, s->address);
+        if (s->config.format == FORMAT_BATCH)
+                ship_use_batches(s->ship, RECORD_BYTES);
         return 0;
 }
 

@@ -8,12 +8,14 @@
 #include "base/mem.h"
 #include "event/filter.h"
 #include "shipper/origin.h"
+#include "shipper/packer.h"
 #include "shipper/rate.h"
 
 enum {
         BATCH_BYTES = 256 * 1024, /* of events: a batch is handed on when it holds so much */
         FIRST_BYTES = 4 * 1024,   /* what a batch starts with */
         BEHIND_BATCHES = 64, /* with so many inside the output is behind: a batch waits until it is full */
+        BEHIND_PACKS = 8,    /* likewise in the batch format, where company makes a record cheaper */
 };
 
 struct ship_input {
@@ -29,6 +31,8 @@ struct ship {
         struct ship_hooks hooks;
         struct sink *sink;                  /* borrowed */
         struct batch *open;                 /* owned; mostly NULL between turns */
+        bool packs;                         /* batch format */
+        struct packer packer;
         struct file *key_of;                /* whose key was put last into open ... */
         struct slice key;                   /* ... and where */
         const struct input_config *configs; /* borrowed; those of inputs, in their order */
@@ -44,7 +48,7 @@ struct ship {
 };
 
 static void done(void *arg, struct batch **bp);
-static void give_back(struct ship *s, const struct record *r);
+static void give_back(struct ship *s, uint32_t lines);
 
 static void room(void *arg)
 {
@@ -61,7 +65,14 @@ struct ship *ship_new(struct loop *l, struct shipper_stats *stats, const struct 
         s->hooks = *hooks;
         s->last_bytes = FIRST_BYTES;
         s->new_turn = true;
+        packer_init(&s->packer);
         return s;
+}
+
+void ship_use_batches(struct ship *s, size_t record_bytes)
+{
+        s->packs = true;
+        packer_set_limit(&s->packer, record_bytes);
 }
 
 static void free_inputs(struct ship *s)
@@ -103,8 +114,11 @@ void ship_free(struct ship *s)
         if (!s)
                 return;
         for (size_t i = 0; s->open && i < s->open->n; i++)
-                give_back(s, &s->open->recs[i]);
+                give_back(s, s->open->recs[i].weight);
+        if (s->packer.file)
+                give_back(s, s->packer.weight);
         batch_free(s->open);
+        packer_fini(&s->packer);
         origin_fini(&s->origin);
         free_inputs(s);
         free(s);
@@ -128,12 +142,13 @@ void ship_set_address(struct ship *s, struct address *a)
 
 static void update_held(struct ship *s)
 {
-        stat_set(&s->stats->held_bytes, (int64_t)(s->sink->bytes + (s->open ? batch_bytes(s->open) : 0)));
+        stat_set(&s->stats->held_bytes,
+                 (int64_t)(s->sink->bytes + (s->open ? batch_bytes(s->open) : 0) + packer_bytes(&s->packer)));
 }
 
 bool ship_has_room(struct ship *s)
 {
-        if (s->open && s->open->data.len < BATCH_BYTES)
+        if ((s->open || s->packer.file) && (!s->open || s->open->data.len < BATCH_BYTES))
                 return true;
         if (sink_has_room(s->sink))
                 return true;
@@ -275,6 +290,53 @@ static size_t fit(struct event_line *event, size_t limit)
         return whole - event->len;
 }
 
+static void submit_full(struct ship *s)
+{
+        if (s->open->data.len >= BATCH_BYTES && sink_has_room(s->sink))
+                submit(s);
+}
+
+static void close_pack(struct ship *s)
+{
+        if (!s->packer.file)
+                return;
+        begin_batch(s);
+        struct slice key = key_for(s, s->packer.file);
+        packer_close(&s->packer, s->open)->key = key;
+        submit_full(s);
+}
+
+/* False: it is too large for the batch format, and nothing is open any more. */
+static bool pack_line(struct ship *s, struct file *f, int64_t end, const struct event_line *event, uint32_t lines,
+                      size_t *ret_repaired)
+{
+        if (packer_add(&s->packer, f, end, event, lines, ret_repaired))
+                return true;
+        close_pack(s);
+        return packer_add(&s->packer, f, end, event, lines, ret_repaired);
+}
+
+static size_t add_record(struct ship *s, struct file *f, int64_t end, const struct event_line *event, uint32_t lines,
+                         const struct parsed *parsed)
+{
+        begin_batch(s);
+        struct slice key = key_for(s, f);
+        size_t start = s->open->data.len;
+        size_t repaired = event_write(&s->open->data, &f->stream, event);
+        struct record *r = batch_add(s->open);
+
+        r->value = batch_since(s->open, start);
+        r->key = key;
+        r->weight = lines;
+        r->origin = f;
+        if (parsed)
+                put_headers(s->open, r, &parsed->headers);
+        if (s->address)
+                put_address(s, f, r);
+        CHECK(ackwin_open(&f->window, end, &r->seq) == 0);
+        return repaired;
+}
+
 void ship_line(struct ship *s, struct file *f, int64_t position, const struct frame *frame, size_t limit)
 {
         begin_turn(s);
@@ -295,27 +357,15 @@ void ship_line(struct ship *s, struct file *f, int64_t position, const struct fr
                 drop(s, f, position, frame, reason);
                 return;
         }
-        begin_batch(s);
         if (in && in->redact)
                 stat_add(&s->stats->redacted, (int64_t)redact_run(in->redact, &event.text, &event.len));
         const struct parsed *parsed = parse(s, in, &event);
-        size_t cut = frame->cut + fit(&event, limit);
+        size_t cut = frame->cut + fit(&event, limit), repaired;
+        int64_t end = position + (int64_t)frame->size;
         if (cut > 0)
                 event.flags |= EVENT_TRUNCATED;
-        struct slice key = key_for(s, f);
-        size_t start = s->open->data.len;
-        size_t repaired = event_write(&s->open->data, &f->stream, &event);
-
-        struct record *r = batch_add(s->open);
-        r->value = batch_since(s->open, start);
-        r->key = key;
-        r->weight = frame->lines;
-        r->origin = f;
-        if (parsed)
-                put_headers(s->open, r, &parsed->headers);
-        if (s->address)
-                put_address(s, f, r);
-        CHECK(ackwin_open(&f->window, position + (int64_t)frame->size, &r->seq) == 0);
+        if (!s->packs || !pack_line(s, f, end, &event, frame->lines, &repaired))
+                repaired = add_record(s, f, end, &event, frame->lines, parsed);
 
         stat_add(&s->stats->lines_read, frame->lines);
         stat_add(&s->stats->lines_in_flight, frame->lines);
@@ -325,23 +375,26 @@ void ship_line(struct ship *s, struct file *f, int64_t position, const struct fr
                 stat_inc(&s->stats->lines_truncated);
                 stat_add(&s->stats->bytes_cut, (int64_t)cut);
         }
-        if (s->open->data.len >= BATCH_BYTES && sink_has_room(s->sink))
-                submit(s);
+        if (s->open)
+                submit_full(s);
 }
 
 void ship_flush(struct ship *s)
 {
         s->new_turn = true;
-        if (!s->open)
+        if (!s->open && !s->packer.file)
                 return;
-        if (s->sink->batches < BEHIND_BATCHES && sink_has_room(s->sink))
-                submit(s);
+        if (s->sink->batches < (s->packs ? BEHIND_PACKS : BEHIND_BATCHES) && sink_has_room(s->sink)) {
+                close_pack(s);
+                if (s->open && sink_has_room(s->sink))
+                        submit(s);
+        }
         update_held(s);
 }
 
 bool ship_idle(const struct ship *s)
 {
-        return !s->open && stat_get(&s->stats->lines_in_flight) == 0;
+        return !s->open && !s->packer.file && stat_get(&s->stats->lines_in_flight) == 0;
 }
 
 /* --- verdicts -------------------------------------------------------------------------------- */
@@ -364,10 +417,10 @@ static void settle(struct ship *s, struct batch *b, struct record *r)
 }
 
 /* Its position stays: whoever reads the file next reads it again. */
-static void give_back(struct ship *s, const struct record *r)
+static void give_back(struct ship *s, uint32_t lines)
 {
-        stat_add(&s->stats->dropped_read_again, r->weight);
-        stat_add(&s->stats->lines_in_flight, -(int64_t)r->weight);
+        stat_add(&s->stats->dropped_read_again, lines);
+        stat_add(&s->stats->lines_in_flight, -(int64_t)lines);
 }
 
 static void done(void *arg, struct batch **bp)
@@ -379,12 +432,12 @@ static void done(void *arg, struct batch **bp)
         for (size_t i = 0; i < b->n; i++) {
                 CHECK(b->recs[i].verdict != VERDICT_NONE);
                 if (b->recs[i].verdict == VERDICT_RETRY)
-                        give_back(s, &b->recs[i]);
+                        give_back(s, b->recs[i].weight);
                 else
                         settle(s, b, &b->recs[i]);
         }
         batch_free(b);
         update_held(s);
-        if (s->open)
+        if (s->open || s->packer.file)
                 loop_wake(s->loop); /* it may go now */
 }

@@ -37,6 +37,9 @@ void ship_set_sink(struct ship *s, struct sink *sink);
 /* From now on a line's record carries its id and its index; borrowed. Only Elasticsearch wants them. */
 void ship_set_address(struct ship *s, struct address *a);
 
+/* From now on a record holds many lines, in the batch format, and its value has at most record_bytes. */
+void ship_use_batches(struct ship *s, size_t record_bytes);
+
 /* From now on lines are parsed as their inputs say; borrowed. -EINVAL: a setting is wrong. */
 int ship_set_inputs(struct ship *s, const struct tablelist *inputs, struct err *e) MUST_CHECK;
 

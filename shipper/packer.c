@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shipper/packer.h"
+
+enum {
+        PACK_BYTES = 256 * 1024,        /* one block of an LZ4 frame; more compresses no better */
+        PACK_MOST_LINES = 16384,        /* a reader makes a document of each */
+};
+
+void packer_init(struct packer *p)
+{
+        *p = (struct packer){ .max_size = PACK_BYTES };
+}
+
+void packer_fini(struct packer *p)
+{
+        pack_fini(&p->pack);
+}
+
+void packer_set_limit(struct packer *p, size_t record_bytes)
+{
+        size_t size = pack_size_for(record_bytes);
+
+        p->max_size = size < PACK_BYTES ? size : PACK_BYTES;
+}
+
+static bool belongs(const struct packer *p, const struct file *f, const struct event_line *event)
+{
+        return p->file == f && p->stream_no == f->stream_no && pack_size(&p->pack) + event->len <= p->max_size &&
+               p->pack.lines < PACK_MOST_LINES;
+}
+
+bool packer_add(struct packer *p, struct file *f, int64_t end, const struct event_line *event, uint32_t lines,
+                size_t *ret_repaired)
+{
+        bool is_first = p->file == NULL;
+
+        if (is_first)
+                pack_begin(&p->pack, &f->stream);
+        else if (!belongs(p, f, event))
+                return false;
+        if (!pack_add(&p->pack, &f->stream, event, ret_repaired)) {
+                if (is_first)
+                        pack_cancel(&p->pack);
+                return false;
+        }
+        if (is_first) {
+                CHECK(ackwin_open(&f->window, end, &p->seq) == 0);
+                p->file = f;
+                p->stream_no = f->stream_no;
+                p->weight = 0;
+        } else {
+                ackwin_skip(&f->window, end);
+        }
+        p->weight += lines;
+        return true;
+}
+
+struct record *packer_close(struct packer *p, struct batch *b)
+{
+        size_t start = b->data.len;
+
+        pack_end(&p->pack, &b->data);
+        struct record *r = batch_add(b);
+        r->value = batch_since(b, start);
+        r->weight = p->weight;
+        r->origin = p->file;
+        r->seq = p->seq;
+        p->file = NULL;
+        return r;
+}
