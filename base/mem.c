@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Above the batches and bodies that come and go; a larger block comes from mmap and goes back at once. */
+enum { BIG_BLOCK = 4 << 20, KEEP_FREE = 8 << 20, GIVE_BACK = 3 << 20 };
 
 static void *or_abort(void *p, size_t size)
 {
@@ -57,4 +61,18 @@ char *xasprintf(const char *fmt, ...)
         n = vasprintf(&s, fmt, ap);
         va_end(ap);
         return or_abort(n < 0 ? NULL : s, strlen(fmt));
+}
+
+/* Set, the thresholds stay where they are; left alone, glibc would raise them with the first big block that is freed. */
+void mem_setup(void)
+{
+        mallopt(M_MMAP_THRESHOLD, BIG_BLOCK);
+        mallopt(M_TRIM_THRESHOLD, KEEP_FREE);
+        mallopt(M_ARENA_MAX, 2);
+}
+
+void mem_give_back(void)
+{
+        if (mallinfo2().fordblks > GIVE_BACK)
+                malloc_trim(0);
 }

@@ -17,4 +17,12 @@ char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Once, before the first thread: freed memory is kept for the next batch instead of going back to the system and being
+ * cleared page by page when it is wanted again. */
+void mem_setup(void);
+
+/* When nothing is under way: what a burst has left behind goes back to the system.  Costs next to nothing when there is
+ * little of it, so it may be asked every second. */
+void mem_give_back(void);
+
 #endif

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "collector/check.h"
 #include "collector/collector.h"
 #include "config/start.h"
@@ -164,6 +165,8 @@ static void tick(struct timer *t)
         tell_manager(c, why);
         if (!c->stopping && reload_due(&c->reload))
                 try_reload(c);
+        if (deliver_idle(c->deliver))
+                mem_give_back();
         log_flush_repeats();
         timer_arm(c->loop, t, TICK_MS);
 }

@@ -2,7 +2,6 @@
 #include "config/start.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,14 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* Big blocks come from mmap and go back to the system when they are freed; without this glibc raises its
- * threshold with the first big free and a passing peak stays resident (mallopt(3), M_MMAP_THRESHOLD). */
-static void tame_allocator(void)
-{
-        mallopt(M_MMAP_THRESHOLD, 128 * 1024);
-        mallopt(M_TRIM_THRESHOLD, 256 * 1024);
-        mallopt(M_ARENA_MAX, 2);
-}
+#include "base/mem.h"
 
 static void raise_descriptor_limit(void)
 {
@@ -102,7 +94,7 @@ int program_start(const struct program *p, int argc, char **argv, void *conf, st
 {
         struct opt_errors errors = { 0 };
 
-        tame_allocator();
+        mem_setup();
         raise_descriptor_limit();
         no_core_files();
         signal(SIGPIPE, SIG_IGN);

@@ -210,6 +210,8 @@ static void tick(struct timer *t)
         if (!s->stopping && reload_due(&s->reload))
                 try_reload(s);
         show_progress(s, false);
+        if (ship_idle(s->ship))
+                mem_give_back();
         log_flush_repeats();
         timer_arm(s->loop, t, TICK_MS);
 }
