@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "collector/dead.h"
+#include "config/units.h"
 #include "event/template.h"
 #include "sinks/es_probe.h"
 #include "sinks/kafka_probe.h"
@@ -54,7 +56,22 @@ static void check_index(const struct collector_config *c, struct buf *name, stru
         template_free(t);
 }
 
-static void check_dead_letters(struct kafka_probe *p, const char *topic, struct report *r)
+static void check_dead_files(const struct dlq_config *c, struct report *r)
+{
+        char *dir = dead_dir(c);
+        struct buf size = { 0 };
+        struct err e = { 0 };
+
+        units_put_size(&size, c->max_bytes);
+        if (dead_dir_check(dir, &e) == 0)
+                report_ok(r, "dead letters", "files in %s, at most %s", dir, buf_cstr(&size));
+        else
+                report_fail(r, EX_CANTCREAT, "dead letters", "%s", e.msg);
+        buf_fini(&size);
+        free(dir);
+}
+
+static void check_dead_topic(struct kafka_probe *p, const char *topic, struct report *r)
 {
         if (kafka_probe_has(p, topic)) {
                 kafka_probe_topic(p, topic, 0);
@@ -76,7 +93,8 @@ static void check_kafka(const struct collector_config *c, struct report *r)
         for (size_t i = 0; i < c->kafka.topics.n; i++)
                 kafka_probe_topic(p, c->kafka.topics.v[i], 0);
         kafka_probe_group(p, c->kafka.group, &c->kafka.topics);
-        check_dead_letters(p, c->dlq.topic, r);
+        if (dead_in_topic(&c->dlq))
+                check_dead_topic(p, c->dlq.topic, r);
         kafka_probe_free(p);
 }
 
@@ -86,6 +104,8 @@ static void check_output(const struct collector_config *c, struct report *r)
 
         check_index(c, &index, r);
         check_kafka(c, r);
+        if (!dead_in_topic(&c->dlq))
+                check_dead_files(&c->dlq, r);
         if (collector_output(c) == OUTPUT_ELASTICSEARCH)
                 es_probe(&c->elasticsearch, index.len > 0 ? buf_cstr(&index) : NULL, c->start_timeout_ms, r);
         else

@@ -38,8 +38,18 @@ static const struct opt_table consumer_opts = { consumer_rows, ARRAY_LEN(consume
                                                 sizeof(struct consumer_config), check_consumer };
 
 static const struct opt dlq_rows[] = {
-        { "topic", OPT_STRING, offsetof(struct dlq_config, topic), .def = "sluice-dead-letters",
-          .help = "Kafka topic for documents that can never be indexed" },
+        { "topic", OPT_STRING, offsetof(struct dlq_config, topic),
+          .help = "Kafka topic for documents that can never be indexed; absent: files in dir" },
+        { "dir", OPT_STRING, offsetof(struct dlq_config, dir), .flag = "state", .flag_arg = "DIR",
+          .help = "directory of their files; absent: /var/lib/sluice-collector, or ~/.local/state/sluice-collector" },
+        { "max_size", OPT_SIZE, offsetof(struct dlq_config, max_bytes), .def = "1 GiB", .min = 128 << 10, .max = 1ll << 50,
+          .help = "of a collector's files together; there progress stops until some are taken away" },
+        { "reason", OPT_STRING, offsetof(struct dlq_config, reason), .flag = "reason", .flag_arg = "REASON",
+          .help = "dlq show and redrive: only letters of that reason or error type, as dlq ls shows them" },
+        { "since", OPT_STRING, offsetof(struct dlq_config, since), .flag = "since", .flag_arg = "TIME",
+          .help = "the verb dlq: only letters refused since then: 2026-11-23T10:00:00Z, or \"2 h\" ago" },
+        { "until", OPT_STRING, offsetof(struct dlq_config, until), .flag = "until", .flag_arg = "TIME",
+          .help = "the verb dlq: only letters refused before then" },
 };
 static const struct opt_table dlq_opts = { dlq_rows, ARRAY_LEN(dlq_rows), sizeof(struct dlq_config), NULL };
 

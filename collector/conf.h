@@ -18,7 +18,12 @@ struct consumer_config {
         struct strlist librdkafka;
 };
 
-struct dlq_config { char *topic; };
+struct dlq_config {
+        char *topic;                    /* NULL: files; see collector/dead.h */
+        char *dir;
+        int64_t max_bytes;              /* of all files of one collector */
+        char *reason, *since, *until;   /* which letters the verb dlq means; NULL: any */
+};
 
 struct collector_config {
         struct consumer_config kafka;

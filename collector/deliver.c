@@ -2,12 +2,13 @@
 #include "collector/deliver.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "collector/dead.h"
+#include "collector/letter.h"
 #include "collector/parcels.h"
 
 /* What record.meta holds; a dead letter has its time in a header and its cause here instead. */
@@ -34,11 +35,15 @@ struct deliver {
 
 /* --- dead letters ---------------------------------------------------------------------------- */
 
-static void dead_header_number(struct batch *b, struct record *r, const char *name, int64_t n)
+static int64_t wall_ms(const struct deliver *d)
 {
-        char text[24];
-        int len = snprintf(text, sizeof(text), "%" PRId64, n);
-        batch_header(b, r, name, text, (size_t)len);
+        const struct clock *clock = loop_clock(d->loop);
+        return clock->wall_ns(clock) / 1000000;
+}
+
+static struct letter_text text_of(const struct batch *b, struct slice s)
+{
+        return (struct letter_text){ batch_at(b, s), s.len };
 }
 
 /* The document as it is, why, and where it came from; its origin and entry go along. */
@@ -49,25 +54,26 @@ static void to_dead_letters(struct deliver *d, struct batch *from, const struct 
 
         if (!d->dead_open)
                 d->dead_open = batch_new(r->value.len + 512);
-        struct batch *b = d->dead_open;
-        struct slice value = batch_put(b, batch_at(from, r->value), r->value.len);
-        struct slice key = batch_put(b, batch_at(from, r->id), r->id.len);
-        struct record *dead = batch_add(b);
-        dead->value = value;
-        dead->key = key;
+        int64_t now_ms = wall_ms(d);
+        const struct letter l = { .reason = { cause_name[cause], strlen(cause_name[cause]) },
+                                  .status = r->status,
+                                  .error = { reason, reason_len },
+                                  .index = text_of(from, r->dest),
+                                  .id = text_of(from, r->id),
+                                  .topic = { p->topic, strlen(p->topic) },
+                                  .partition = p->id,
+                                  .offset = r->meta[OFFSET],
+                                  .timestamp_ms = r->meta[TIMESTAMP],
+                                  .first_seen_ms = now_ms - (loop_now_ms(d->loop) - from->opened_ms),
+                                  .refused_ms = now_ms,
+                                  .document = text_of(from, r->value) };
+        struct record *dead = dead_in_topic(&d->config->dlq) ? letter_put_record(d->dead_open, &l) :
+                                                               letter_put_line(d->dead_open, &l);
         dead->weight = r->weight;
         dead->origin = r->origin;
         dead->seq = r->seq;
         dead->meta[OFFSET] = r->meta[OFFSET];
         dead->meta[CAUSE] = cause;
-        batch_header(b, dead, "sluice.reason", cause_name[cause], strlen(cause_name[cause]));
-        batch_header(b, dead, "sluice.error", reason, reason_len);
-        batch_header(b, dead, "sluice.index", batch_at(from, r->dest), r->dest.len);
-        batch_header(b, dead, "sluice.topic", p->topic, strlen(p->topic));
-        dead_header_number(b, dead, "sluice.status", r->status);
-        dead_header_number(b, dead, "sluice.partition", p->id);
-        dead_header_number(b, dead, "sluice.offset", r->meta[OFFSET]);
-        dead_header_number(b, dead, "sluice.timestamp", r->meta[TIMESTAMP]);
         log_warn("deliver", "document refused: topic=%s partition=%d offset=%" PRId64 " index=%.*s status=%u reason=\"%.*s\"",
                  p->topic, p->id, r->meta[OFFSET], (int)r->dest.len, batch_at(from, r->dest), r->status, (int)reason_len,
                  reason);
@@ -202,6 +208,7 @@ static void begin_batch(struct deliver *d)
         if (d->open)
                 return;
         d->open = batch_new((size_t)d->config->batch_bytes / 16);
+        d->open->opened_ms = loop_now_ms(d->loop);
         timer_arm(d->loop, &d->batch_timer, d->config->batch_time_ms);
 }
 

@@ -4,7 +4,7 @@
  *   consume -- take --> decode --> [open batch] --> sink (elasticsearch) -- done --+
  *      ^                                                                          |
  *      +-- settle <-- indexed, duplicate -----------------------------------------+
- *      +-- settle <-- stored <-- sink (kafka, dead letters) <-- refused ----------+
+ *      +-- settle <-- stored <-- sink (dead letters: kafka, file) <-- refused -----+
  *
  * The only place that counts records_in_flight, and the only one that settles: a record is settled
  * when its document stands in the index, or when its dead letter is acknowledged, never before.

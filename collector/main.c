@@ -5,7 +5,7 @@
  *     ^  ^                   |       or file, stdout              |      |
  *     |  +-- pause, resume --+                                    |      | refused
  *     +-- commit <-- window per partition <-- settled ------------+      v
- *                                              ^-------------- sink (kafka: dead letters)
+ *                                              ^-------------- sink (dead letters: kafka, file)
  *
  * Threads: one loop for all of this; the elasticsearch sink builds bodies in workers, librdkafka
  * has its own threads and talks to us through a descriptor.
@@ -28,9 +28,9 @@
 #include "base/mem.h"
 #include "collector/check.h"
 #include "collector/collector.h"
+#include "collector/dead.h"
 #include "config/start.h"
 #include "sinks/http_get.h"
-#include "sinks/kafka.h"
 #include "sinks/show.h"
 #include "sinks/versions.h"
 #include "status/notify.h"
@@ -234,25 +234,22 @@ static int build_sinks(struct collector *c, struct err *e)
         size_t budget = (size_t)c->config.memory / 3;
         struct sink_limits limits = { .max_batches = MAX_BULKS, .max_bytes = budget };
         struct sink_limits dead_limits = { .max_batches = MAX_DEAD_BATCHES, .max_bytes = DEAD_BYTES };
-        struct kafka_config dead = { .brokers = c->config.kafka.brokers,
-                                     .topic = c->config.dlq.topic,
-                                     .linger_ms = 5,
-                                     .compression = KAFKA_LZ4,
-                                     .librdkafka = c->config.kafka.librdkafka };
         struct sink_owner owner = deliver_index_owner(c->deliver), dead_owner = deliver_dead_owner(c->deliver);
 
         struct output_config parts = collector_output_parts(&c->config);
 
         if (c->config.dry_run) {
                 c->index = open_show(c, "index", NULL, &owner, &limits);
-                c->dead = open_show(c, "topic", c->config.dlq.topic, &dead_owner, &dead_limits);
+                bool topic = dead_in_topic(&c->config.dlq);
+                c->dead = open_show(c, topic ? "topic" : "file", topic ? c->config.dlq.topic : "dead letters", &dead_owner,
+                                    &dead_limits);
                 deliver_set_sinks(c->deliver, c->index, c->dead, budget);
                 return 0;
         }
         c->index = output_new(c->loop, collector_output(&c->config), &parts, &owner, &limits, e);
         if (!c->index)
                 return -e->code;
-        c->dead = sink_kafka_new(c->loop, &dead, &dead_owner, &dead_limits, e);
+        c->dead = dead_sink_new(c->loop, &c->config, &dead_owner, &dead_limits, e);
         if (!c->dead)
                 return -e->code;
         deliver_set_sinks(c->deliver, c->index, c->dead, budget);
@@ -400,6 +397,8 @@ static int exit_code_of(int error)
                 return EX_CONFIG;
         case EHOSTUNREACH:
                 return EX_UNAVAILABLE;
+        case EBUSY:
+                return EX_TEMPFAIL;     /* the directory of the dead letters */
         default:
                 return EX_OSERR;
         }

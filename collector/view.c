@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "collector/collector.h"
+#include "collector/dead.h"
 #include "status/metrics.h"
 
 static const struct stat_row rows[] = {
@@ -72,7 +73,7 @@ static void put_lags(struct metrics *m, struct collector *c)
 static unsigned get_metrics(void *arg, struct buf *body)
 {
         struct collector *c = arg;
-        struct metrics m;
+        struct metrics m, dead_letters;
         struct stat_group index = c->index->ops->stats(c->index), dead = c->dead->ops->stats(c->dead);
         struct loop_lag lag = loop_lag(c->loop);
 
@@ -84,7 +85,12 @@ static unsigned get_metrics(void *arg, struct buf *body)
         metrics_value(&m, STAT_GAUGE, "ready", NULL, "1 when /readyz says 200.",
                       ready_why_not(&c->ready, loop_now_ms(c->loop), NULL) ? 0 : 1);
         metrics_rows(&m, index.rows, index.nrows, index.base);
-        metrics_rows(&m, dead.rows, dead.nrows, dead.base);
+        if (dead_in_topic(&c->config.dlq)) {
+                metrics_rows(&m, dead.rows, dead.nrows, dead.base);
+        } else {
+                metrics_begin(&dead_letters, body, "sluice_collector_dlq_");
+                metrics_rows(&dead_letters, dead.rows, dead.nrows, dead.base);
+        }
         metrics_process(&m);
         return 200;
 }

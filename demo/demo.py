@@ -68,6 +68,7 @@ class Demo:
         for number in range(1, self.servers.collectors + 1):
             self.collectors.append(self._program("collector", f"collector-{number}", 19601 + number, f"""\
 kafka = {{ brokers = "{self.servers.brokers}"; topics = [ "{parts.TOPIC}" ]; group = "{parts.GROUP}"; }};
+dlq = {{ dir = {quoted(self.folder / "dead-letters")}; }};
 {self.servers.collector_settings()}"""))
         self.source.start()
         self.shipper = self._program("shipper", "shipper", 19601, f"""\

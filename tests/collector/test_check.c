@@ -46,7 +46,6 @@ static int setup(void **state)
         w->err = tmpdir_path(w->dir, "stderr");
         w->kafka = mock_kafka_new(1);
         mock_kafka_topic(w->kafka, "logs", 1);
-        mock_kafka_topic(w->kafka, "sluice-dead-letters", 1);
         w->es = fake_es_new();
         *state = w;
         return 0;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "collector/deliver.h"
+#include "collector/letter.h"
 #include "tests/fake/sink_held.h"
 
 struct rig {
@@ -56,6 +57,7 @@ static int set_up(void **state)
 
         log_setup(LOG_ERROR, LOG_TEXT, STDERR_FILENO);
         r->config.elasticsearch.index = (char *)"logs-{service.name:generic}-default";
+        r->config.dlq.topic = (char *)"dead";
         r->config.batch_bytes = 64 * 1024;
         r->config.batch_records = 10;
         r->config.batch_time_ms = 20;
@@ -168,6 +170,31 @@ static void a_dead_letter_says_what_why_and_where_from(void **state)
         assert_string_equal(header(dead, "sluice.partition"), "0");
         assert_string_equal(header(dead, "sluice.offset"), "1");
         assert_string_equal(header(dead, "sluice.timestamp"), "1700000000000");
+        int64_t waited_ms = clock_system.wall_ns(&clock_system) / 1000000 - atoll(header(dead, "sluice.first_seen"));
+        assert_in_range(waited_ms, 0, 60000);
+}
+
+static void without_a_topic_the_letter_is_one_line_of_a_file(void **state)
+{
+        struct rig *r = *state;
+
+        r->config.dlq.topic = NULL;
+        take(r, "{\"@timestamp\":\"2026-11-23T10:00:00Z\",\"service\":{\"name\":\"shop\"}}");
+        flush(r);
+        sink_held_answer(r->index, 0, VERDICT_REJECT, 400, "document_parsing_exception: field \"x\"");
+        deliver_turn(r->deliver);
+        const struct record *dead = sink_held_record(r->dead, 0);
+        assert_int_equal(dead->nheaders, 0);
+        struct letter l;
+        struct buf scratch = { 0 };
+        assert_true(letter_read_line(batch_at(dead->batch, dead->value), dead->value.len, &l, &scratch));
+        assert_memory_equal(l.error.p, "document_parsing_exception: field \"x\"", l.error.len);
+        assert_memory_equal(l.document.p, "{\"@timestamp\":\"2026-11-23T10:00:00Z\"", 36);
+        assert_int_equal(l.offset, 0);
+        assert_int_equal(partition_committable(r->p), -1);
+        sink_held_answer(r->dead, 0, VERDICT_DONE, 0, NULL);
+        assert_int_equal(partition_committable(r->p), 1);
+        buf_fini(&scratch);
 }
 
 static void a_dead_letter_that_is_refused_is_counted_as_dropped(void **state)
@@ -280,6 +307,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(mixed_verdicts_settle_each_record_for_itself),
                 TEST(a_dead_letter_says_what_why_and_where_from),
+                TEST(without_a_topic_the_letter_is_one_line_of_a_file),
                 TEST(a_dead_letter_that_is_refused_is_counted_as_dropped),
                 TEST(a_tombstone_is_settled_at_once),
                 TEST(a_record_without_index_goes_to_the_dead_letters_and_spoils_no_other),

@@ -34,7 +34,6 @@ static int setup(void **state)
         w->err = tmpdir_path(w->dir, "stderr");
         w->kafka = mock_kafka_new(1);
         mock_kafka_topic(w->kafka, "logs", 1);
-        mock_kafka_topic(w->kafka, "sluice-dead-letters", 1);
         for (int i = 0; i < RECORDS; i++) {
                 int n = snprintf(value, sizeof(value),
                                  "{\"@timestamp\":\"2026-11-23T10:00:00.000Z\",\n\"n\":%d}", i);
@@ -59,14 +58,17 @@ static int teardown(void **state)
 
 static int collect(struct world *w, const char *const *more)
 {
-        const char *args[MAX_ARGS] = { "--once", "--brokers", w->kafka->bootstrap, "--topic",
-                                       "logs",   "--http",    "127.0.0.1:0" };
+        char *dead = xasprintf("dlq.dir=\"%s/dead\"", w->dir);
+        const char *args[MAX_ARGS] = { "--once", "--brokers", w->kafka->bootstrap, "--topic", "logs",
+                                       "--http", "127.0.0.1:0", "--set", dead };
 
-        for (size_t n = 7; *more; more++) {
+        for (size_t n = 9; *more; more++) {
                 assert_true(n < MAX_ARGS - 1);
                 args[n++] = *more;
         }
-        return child_run("sluice-collector", args, w->out, w->err);
+        int code = child_run("sluice-collector", args, w->out, w->err);
+        free(dead);
+        return code;
 }
 
 static void collect_well(struct world *w, const char *const *more)

@@ -414,6 +414,7 @@ class Case:
         settings = {
             "kafka": {"brokers": KAFKA, "topics": [topic], "group": f"{self.unique}-{group}", **dict(kafka)},
             "elasticsearch": {"urls": [ELASTICSEARCH], "index": index.name},
+            "dlq": {"dir": str(self.dir / "dead")},
             **config,
         }
         return self._program("collector", name, settings)
