@@ -337,6 +337,29 @@ static size_t make_legal(const struct template *t, char *p, size_t n)
         return len;
 }
 
+bool template_is_stream(const struct template *t)
+{
+        return t->stream;
+}
+
+void template_outline(const struct template *t, const char *any, struct buf *ret)
+{
+        bool differs = false; /* the part before this one does */
+
+        for (size_t i = 0; i < t->nparts; i++) {
+                const struct part *part = &t->parts[i];
+                size_t start = ret->len;
+                if (part->kind == PART_LITERAL) {
+                        buf_put(ret, part->text, part->len);
+                        for (size_t k = start; k < ret->len; k++)
+                                ret->data[k] = legal(ret->data[k]) ? legal(ret->data[k]) : '_';
+                } else if (!differs) {
+                        buf_puts(ret, any);
+                }
+                differs = part->kind != PART_LITERAL;
+        }
+}
+
 static bool is_dots(const char *p, size_t n)
 {
         return n <= 2 && memcmp(p, "..", n) == 0;

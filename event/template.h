@@ -40,6 +40,13 @@ void template_free(struct template *t);                                 /* NULL 
 /* The field paths it needs, for scan_json; borrowed. */
 size_t template_paths(const struct template *t, const char *const **ret_paths);
 
+/* Whether its names have the form of a data stream's, type-dataset-namespace. */
+bool template_is_stream(const struct template *t);
+
+/* Appends what all its names look like: `any` stands for each part that differs from document to document, so with
+ * "*" it is a pattern of Elasticsearch's. */
+void template_outline(const struct template *t, const char *any, struct buf *ret);
+
 /* Appends the name.  values: what scan_json found for template_paths, same order.
  * False, with nothing appended, when the name cannot be made: a field without
  * default is absent, or nothing legal is left. */

@@ -10,6 +10,7 @@
 #include "sinks/es_bulk.h"
 #include "sinks/es_control.h"
 #include "sinks/es_health.h"
+#include "sinks/es_install.h"
 #include "sinks/http_client.h"
 
 #define BULK_PATH                                                                                            \
@@ -25,6 +26,7 @@ enum {
 struct elasticsearch {
         struct sink sink;
         char *index;                /* owned */
+        struct strlist urls;        /* owned */
         const char *const *headers; /* static */
         int64_t connect_timeout_ms, request_timeout_ms;
         size_t max_bodies;
@@ -34,7 +36,8 @@ struct elasticsearch {
         struct es_control control;
         struct es_nodes nodes;
         struct es_health health;
-        struct timer node_timer; /* all closed nodes rest: the first is usable again */
+        struct es_install install; /* nothing is sent until it is settled */
+        struct timer node_timer;   /* all closed nodes rest: the first is usable again */
 
         struct es_bulks bulks;
         struct es_stats stats;
@@ -119,7 +122,7 @@ static void pump(struct elasticsearch *es)
                 return;
         while (es->bulks.bodies < es->max_bodies && (b = es_bulks_first(&es->bulks, BULK_QUEUED)) != NULL)
                 build(b);
-        while (es->bulks.requests < es_control_requests(&es->control) &&
+        while (es_install_settled(&es->install) && es->bulks.requests < es_control_requests(&es->control) &&
                (b = es_bulks_first(&es->bulks, BULK_BUILT)) != NULL) {
                 struct es_node *node =
                         es_nodes_pick(&es->nodes, loop_now_ms(es->sink.loop), b->shunned, &wait_ms);
@@ -152,6 +155,15 @@ static void on_probed(void *arg, const struct es_node *node, bool well)
 
         stat_inc(well ? &es->stats.probes_well : &es->stats.probes_failed);
         show_nodes(es);
+        pump(es);
+}
+
+static void on_installed(void *arg)
+{
+        struct elasticsearch *es = arg;
+
+        for (size_t i = 0; i < es->install.n; i++)
+                es_stats_template(&es->stats, es->install.v[i].end);
         pump(es);
 }
 
@@ -346,7 +358,9 @@ static const char *es_trouble(struct sink *s)
         int64_t age_ms = oldest ? loop_now_ms(s->loop) - oldest->sent_ms : 0;
 
         buf_reset(&es->sentence);
-        if (b)
+        if (es_install_trouble(&es->install))
+                buf_puts(&es->sentence, es_install_trouble(&es->install));
+        else if (b)
                 buf_puts(&es->sentence, b->why);
         else if (down)
                 buf_puts(&es->sentence, down->why);
@@ -387,6 +401,7 @@ static void es_close(struct sink *s)
 
         timer_disarm(s->loop, &es->node_timer);
         es_health_fini(&es->health);
+        es_install_fini(&es->install);
         es_builder_stop(es->builder); /* first: until then the workers read the batches */
         for (int state = 0; state < BULK_NSTATES; state++)
                 while ((b = es_bulks_first(&es->bulks, (enum es_bulk_state)state)) != NULL)
@@ -398,10 +413,14 @@ static void es_free(struct sink *s)
         struct elasticsearch *es = es_of(s);
 
         es_health_fini(&es->health);
+        es_install_fini(&es->install);
         es_builder_free(es->builder);
         http_client_free(es->http);
         es_nodes_fini(&es->nodes);
         buf_fini(&es->sentence);
+        for (size_t i = 0; i < es->urls.n; i++)
+                free(es->urls.v[i]);
+        free(es->urls.v);
         free(es->index);
         free(es);
 }
@@ -429,6 +448,37 @@ static int check_urls(const struct strlist *urls, struct err *e)
         return 0;
 }
 
+static void copy_urls(struct strlist *to, const struct strlist *from)
+{
+        *to = (struct strlist){ xcalloc(from->n, sizeof(char *)), from->n };
+        for (size_t i = 0; i < from->n; i++)
+                to->v[i] = xstrdup(from->v[i]);
+}
+
+static void init_install(struct elasticsearch *es, const struct es_config *c)
+{
+        size_t more = c->more_indexes ? c->more_indexes->n : 0;
+        const char **indexes = xcalloc(more + 1, sizeof(*indexes));
+
+        indexes[0] = es->index;
+        for (size_t i = 0; i < more; i++)
+                indexes[i + 1] = c->more_indexes->v[i];
+        es->install = (struct es_install){
+                .loop = es->sink.loop,
+                .http = es->http,
+                .urls = &es->urls,
+                .manage = (enum es_template_manage)c->manage_template,
+                .connect_timeout_ms = c->connect_timeout_ms,
+                .request_timeout_ms = c->request_timeout_ms,
+                .retry_base_ms = c->retry_base_ms,
+                .retry_max_ms = c->retry_max_ms,
+                .settled = on_installed,
+                .arg = es,
+        };
+        es_install_init(&es->install, indexes, more + 1);
+        free(indexes);
+}
+
 static bool open_parts(struct elasticsearch *es, const struct es_config *c, bool gzip, struct err *e)
 {
         struct http_config http = es_http_config(c);
@@ -449,6 +499,7 @@ static bool open_parts(struct elasticsearch *es, const struct es_config *c, bool
                 .arg = es,
         };
         es_health_init(&es->health);
+        init_install(es, c);
         es->builder =
                 es_builder_new(es->sink.loop, &body, (unsigned)c->workers, es->max_bodies, on_built, es, e);
         return es->builder != NULL;
@@ -500,6 +551,7 @@ struct sink *sink_elasticsearch_new(struct loop *l, const struct es_config *c, c
         struct elasticsearch *es = xcalloc(1, sizeof *es);
         es->sink = (struct sink){ .ops = &ops, .loop = l, .owner = *owner, .limits = *limits };
         es->index = xstrdup(c->index ? c->index : ES_DEFAULT_INDEX);
+        copy_urls(&es->urls, &c->urls);
         es->headers = gzip ? gzipped : plain;
         es->connect_timeout_ms = c->connect_timeout_ms;
         es->request_timeout_ms = c->request_timeout_ms;
@@ -511,5 +563,7 @@ struct sink *sink_elasticsearch_new(struct loop *l, const struct es_config *c, c
                 es_free(&es->sink);
                 return NULL;
         }
+        if (!es_install_settled(&es->install))
+                es_install_start(&es->install);
         return &es->sink;
 }

@@ -13,6 +13,7 @@
  * until a probe finds it well (es_node.h, es_health.h).
  * A failure of the whole request (timeout, reset, 5xx, 401, cut or foreign body) is no verdict
  * on any document: the same bulk goes again, to the next node, after a backoff.
+ * Nothing is sent before the index templates are seen to (es_install.h).
  * A newline inside a record's value is written as a blank (es_body.h).
  *
  * Memory beyond the sink's limits: max_requests + workers bodies as sent, a scratch buffer a
@@ -37,6 +38,8 @@ struct es_config {
         struct strlist urls;
         char *index;                    /* of a record without dest (NULL: ES_DEFAULT_INDEX); a template is the
                                            collector's matter */
+        int64_t manage_template;        /* enum es_template_manage */
+        const struct strlist *more_indexes;     /* borrowed, no setting: other indexes that records name (NULL: none) */
         char *pipeline;                 /* ingest pipeline of every document; NULL: the index's own */
         int64_t id;                     /* enum es_id */
         char *id_field;                 /* path in the event; the collector's matter, too; NULL: none */

@@ -4,11 +4,16 @@
 
 #include "sinks/elasticsearch.h"
 #include "sinks/es_node.h"
+#include "sinks/es_template.h"
 #include "sinks/http_pin.h"
 
 #define AT(field) offsetof(struct es_config, field)
 
 static const char *const ids[] = { [ES_ID_EVENT] = "event", [ES_ID_AUTO] = "auto", NULL };
+
+static const char *const manages[] = {
+        [ES_MANAGE_OFF] = "off", [ES_MANAGE_AUTO] = "auto", [ES_MANAGE_ON] = "on", NULL
+};
 
 static const struct opt rows[] = {
         { "urls", OPT_LIST, AT(urls), .def = "http://127.0.0.1:9200", .flag = "url", .flag_arg = "URL,...",
@@ -16,6 +21,9 @@ static const struct opt rows[] = {
         { "index", OPT_STRING, AT(index), .def = ES_DEFAULT_INDEX, .flag = "index", .flag_arg = "NAME",
           .help = "index or data stream, may hold {field.path}, {field.path:default}, {topic}, "
                   "{+yyyy.MM.dd}" },
+        { "manage_template", OPT_CHOICE, AT(manage_template), .def = "auto", .choices = manages,
+          .help = "index template with Sluice's fields; auto: made for data streams that no other template "
+                  "covers; on: made for all that begins with a fixed name; off: never looked at" },
         { "pipeline", OPT_STRING, AT(pipeline),
           .help = "ingest pipeline for every document, instead of the index's default; _none: no pipeline" },
         { "id", OPT_CHOICE, AT(id), .def = "event", .choices = ids,
@@ -100,6 +108,19 @@ static void check_place(const struct es_config *c, struct opt_errors *errors)
                 opt_complain(errors, "id_field: means nothing with id = \"auto\"");
 }
 
+static void check_template(const struct es_config *c, struct opt_errors *errors)
+{
+        struct es_template t;
+
+        if (c->manage_template == ES_MANAGE_ON && !es_template_init(&t, c->index, ES_MANAGE_ON))
+                opt_complain(errors,
+                             "manage_template: on is for an index that begins with a fixed name, \"%s\" does "
+                             "not",
+                             c->index);
+        else if (c->manage_template == ES_MANAGE_ON)
+                es_template_fini(&t);
+}
+
 static void check_tls(const struct es_config *c, struct opt_errors *errors)
 {
         struct http_pin pin;
@@ -134,6 +155,7 @@ static void check(const void *conf, struct opt_errors *errors)
         if (set(c->username) != set(c->password))
                 opt_complain(errors, "username and password: one without the other");
         check_place(c, errors);
+        check_template(c, errors);
         check_tls(c, errors);
         if (strcmp(c->compression, "gzip") != 0 && strcmp(c->compression, "none") != 0)
                 opt_complain(errors, "compression: \"%s\" is neither gzip nor none", c->compression);

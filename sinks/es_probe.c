@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "event/scan.h"
+#include "sinks/es_install.h"
 #include "sinks/es_node.h"
 #include "sinks/http_client.h"
 
@@ -402,6 +403,74 @@ static void check_pipeline(struct probe *p, const char *node, const char *name)
         free(path);
 }
 
+/* --- templates ------------------------------------------------------------------------------------- */
+
+static void on_settled(void *arg)
+{
+        struct probe *p = arg;
+        loop_stop(p->loop);
+}
+
+static void on_deadline(struct timer *t)
+{
+        struct probe *p = t->arg;
+        loop_stop(p->loop);
+}
+
+/* That no template is made is never fatal: documents are indexed without. */
+static void tell_template(struct probe *p, const struct es_installed *t, const char *trouble)
+{
+        const char *text = es_install_text[t->end];
+        char *subject = xasprintf("template %s", t->template.pattern);
+
+        if (t->end == ES_INSTALL_OPEN)
+                report_warn(p->report, subject, "not told: %s", trouble ? trouble : "no answer in time");
+        else if (t->end == ES_INSTALL_FOREIGN || t->end == ES_INSTALL_FORBIDDEN ||
+                 t->end == ES_INSTALL_REFUSED)
+                report_warn(p->report, subject, "%s %s%s%s", t->template.name, text, t->why ? ": " : "",
+                            t->why ? t->why : "");
+        else if (t->end == ES_INSTALL_COVERED)
+                report_ok(p->report, subject, "%s", text);
+        else
+                report_ok(p->report, subject, "%s %s", t->template.name, text);
+        free(subject);
+}
+
+static void check_templates(struct probe *p)
+{
+        const struct es_config *c = p->config;
+        size_t more = c->more_indexes ? c->more_indexes->n : 0;
+        const char **indexes = xcalloc(more + 1, sizeof(*indexes));
+        int64_t left_ms = p->deadline_ms - loop_now_ms(p->loop);
+        struct timer deadline = { .name = "check", .fn = on_deadline, .arg = p };
+        struct es_install in = { .loop = p->loop,
+                                 .http = p->http,
+                                 .urls = &c->urls,
+                                 .manage = (enum es_template_manage)c->manage_template,
+                                 .look_only = true,
+                                 .connect_timeout_ms = c->connect_timeout_ms,
+                                 .request_timeout_ms = left_ms > 1 ? left_ms : 1,
+                                 .retry_base_ms = c->retry_base_ms,
+                                 .retry_max_ms = c->retry_max_ms,
+                                 .settled = on_settled,
+                                 .arg = p };
+
+        indexes[0] = c->index;
+        for (size_t i = 0; i < more; i++)
+                indexes[i + 1] = c->more_indexes->v[i];
+        es_install_init(&in, indexes, more + 1);
+        if (!es_install_settled(&in)) {
+                timer_arm(p->loop, &deadline, left_ms > 1 ? left_ms : 1);
+                es_install_start(&in);
+                loop_run(p->loop);
+                timer_disarm(p->loop, &deadline);
+        }
+        for (size_t i = 0; i < in.n; i++)
+                tell_template(p, &in.v[i], es_install_trouble(&in));
+        es_install_fini(&in);
+        free(indexes);
+}
+
 static void check_all(struct probe *p, const char *index)
 {
         const char *pipeline = p->config->pipeline;
@@ -416,6 +485,8 @@ static void check_all(struct probe *p, const char *index)
                 check_privileges(p, first, index);
         if (p->report->exit_code == before && pipeline && strcmp(pipeline, "_none") != 0)
                 check_pipeline(p, first, pipeline);
+        if (p->report->exit_code == before)
+                check_templates(p);
 }
 
 void es_probe(const struct es_config *c, const char *index, int64_t timeout_ms, struct report *report)

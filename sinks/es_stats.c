@@ -54,6 +54,13 @@ void es_stats_step(struct es_stats *s, enum es_step step)
         }
 }
 
+void es_stats_template(struct es_stats *s, enum es_install_end end)
+{
+        bool refused = end == ES_INSTALL_FOREIGN || end == ES_INSTALL_FORBIDDEN || end == ES_INSTALL_REFUSED;
+
+        stat_inc(refused ? &s->templates_refused : &s->templates_well);
+}
+
 void es_stats_document(struct es_stats *s, enum es_verdict v)
 {
         switch (v) {

@@ -5,6 +5,7 @@
 
 #include "base/stat.h"
 #include "sinks/es_control.h"
+#include "sinks/es_install.h"
 #include "sinks/es_verdict.h"
 #include "sinks/http_client.h"
 #include "sinks/sink.h"
@@ -20,6 +21,9 @@
 #define ES_NODES_HELP     "Nodes by the state of their breaker; a closed one gets requests."
 #define ES_PROBES         "elasticsearch_node_probes_total"
 #define ES_PROBES_HELP    "Probes of nodes whose breaker was open, by result."
+
+#define ES_TEMPLATES      "elasticsearch_templates"
+#define ES_TEMPLATES_HELP "Index templates of the configuration; refused: foreign, forbidden or not taken, the log says why."
 
 /* clang-format off */
 #define ES_STATS(X) \
@@ -54,6 +58,8 @@
         X(COUNTER, node_opened, "elasticsearch_node_breaks_total", NULL, "Breakers that opened.") \
         X(COUNTER, probes_well, ES_PROBES, "result=\"well\"", ES_PROBES_HELP) \
         X(COUNTER, probes_failed, ES_PROBES, "result=\"failed\"", ES_PROBES_HELP) \
+        X(GAUGE, templates_well, ES_TEMPLATES, "state=\"well\"", ES_TEMPLATES_HELP) \
+        X(GAUGE, templates_refused, ES_TEMPLATES, "state=\"refused\"", ES_TEMPLATES_HELP) \
         X(HISTOGRAM, seconds, "elasticsearch_request_seconds", NULL, "Time of a bulk request.")
 /* clang-format on */
 
@@ -63,6 +69,7 @@ struct stat_group es_stats_group(const struct es_stats *s);
 
 void es_stats_request(struct es_stats *s, const struct http_result *result, enum es_request_verdict v);
 void es_stats_step(struct es_stats *s, enum es_step step);
+void es_stats_template(struct es_stats *s, enum es_install_end end);
 void es_stats_document(struct es_stats *s, enum es_verdict v);
 
 #endif

@@ -303,6 +303,35 @@ static int64_t now_ms(void)
         return clock_system.mono_ns(&clock_system) / 1000000;
 }
 
+static int check_stream(struct world *w, const char *more)
+{
+        return check_with(w, w->kafka->bootstrap, "logs",
+                          (const char *const[]){ "--url", fake_es_url(w->es), "--index",
+                                                 "logs-{service.name:x}-default", "--set", more, NULL });
+}
+
+/* It only looks: what would be made at the start is told, and nothing of it is ever fatal. */
+static void the_template_is_looked_at_and_not_made(void **state)
+{
+        static const char *const simulate = "/_index_template/_simulate_index";
+        struct world *w = *state;
+
+        es_reply(w, "/_index_template/sluice-", 404, "{}");
+        es_reply(w, simulate, 200, "{}");
+        es_reply(w, "/", 200, GOOD_ROOT);
+        expect(w, check_stream(w, "elasticsearch.manage_template=\"auto\""), EX_OK,
+               "sluice-logs-any-default will be made at the start");
+        assert_said(w, "ok    template logs-*-default");
+        fake_es_clear_rules(w->es);
+        es_reply(w, "/_index_template/", 403, SECURITY_ERROR);
+        es_reply(w, "/", 200, GOOD_ROOT);
+        expect(w, check_stream(w, "elasticsearch.manage_template=\"auto\""), EX_OK,
+               "the privilege manage_index_templates is missing");
+        unsigned before = fake_es_counts(w->es).requests;
+        expect(w, check_stream(w, "elasticsearch.manage_template=\"off\""), EX_OK, "ok    elasticsearch");
+        assert_int_equal(fake_es_counts(w->es).requests, before + 1);
+}
+
 /* Every question is answered late but one that never is: the time is that of all together, and of all nodes. */
 static void one_deadline_holds_for_all_questions_and_nodes(void **state)
 {
@@ -462,6 +491,7 @@ int main(void)
                 TEST(a_user_with_few_rights_is_known_all_the_same),
                 TEST(missing_privileges_are_named),
                 TEST(a_pipeline_that_nobody_made_is_named),
+                TEST(the_template_is_looked_at_and_not_made),
                 TEST(whoever_is_answered_403_and_not_known_is_told),
                 TEST(one_deadline_holds_for_all_questions_and_nodes),
                 TEST(an_address_of_another_kind_is_told),

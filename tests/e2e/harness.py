@@ -82,8 +82,14 @@ def run(*command, **keywords):
 
 
 def stack(verb, *server):
-    """./dev stack up|stop|kill|restart [kafka|elasticsearch]; returns when the server answers, or is gone."""
+    """./dev stack up|stop|kill|restart [SERVER]...; returns when the server answers, or is gone."""
     return run("./dev", "stack", verb, *server, timeout=180)
+
+
+def address(server):
+    """Where a server of the stack answers HTTP.  It runs, or ran."""
+    folder = pathlib.Path(os.environ.get("SLUICE_STACK_DIR", ROOT / "build/stack"))
+    return "http://" + (folder / server / "address").read_text().strip()
 
 
 # --- metrics -------------------------------------------------------------------------------------
@@ -271,11 +277,11 @@ class Loggen:
 class Index:
     """One index, in the words of the tests."""
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, name, url=ELASTICSEARCH):
+        self.name, self.url = name, url
 
     def ask(self, method, path, body=None):
-        code, text = http(method, f"{ELASTICSEARCH}/{path}", None if body is None else json.dumps(body))
+        code, text = http(method, f"{self.url}/{path}", None if body is None else json.dumps(body))
         if code >= 300:
             raise Failure(f"{method} {path}: {code}: {text[:500]}")
         return json.loads(text)
@@ -285,16 +291,16 @@ class Index:
         self.ask("PUT", self.name, {"settings": settings, "mappings": mappings})
 
     def delete(self):
-        http("DELETE", f"{ELASTICSEARCH}/{self.name}")
+        http("DELETE", f"{self.url}/{self.name}")
 
     def count(self):
         """Of what stands there now; 0 while there is no index.  OSError while it cannot say."""
-        code, text = http("POST", f"{ELASTICSEARCH}/{self.name}/_refresh")
+        code, text = http("POST", f"{self.url}/{self.name}/_refresh")
         if code == 404:
             return 0
         if code != 200:
             raise ConnectionError(f"refresh: {code}")
-        code, text = http("GET", f"{ELASTICSEARCH}/{self.name}/_count")
+        code, text = http("GET", f"{self.url}/{self.name}/_count")
         if code != 200:
             raise ConnectionError(f"count: {code}")
         return json.loads(text)["count"]
@@ -341,6 +347,7 @@ class Tally:
 
 class Case:
     needs_servers = True
+    more_servers = ()       # of the stack beside Kafka and Elasticsearch; run.py ends them after the last test
     order = 50              # tests with a lower one run first
 
     def __init__(self, options):
@@ -359,7 +366,7 @@ class Case:
         self.logs = self.dir / "logs"
         self.logs.mkdir()
         if self.needs_servers:
-            stack("up")
+            stack("up", "kafka", "elasticsearch", *self.more_servers)
 
     def teardown(self, passed):
         """Ends what runs; the folder stays when the test has failed, with the last facts of each program."""
@@ -395,8 +402,8 @@ class Case:
         self.topics.append(name)
         return name
 
-    def index(self, suffix="logs"):
-        index = Index(f"{self.unique}-{suffix}")
+    def index(self, suffix="logs", url=ELASTICSEARCH):
+        index = Index(f"{self.unique}-{suffix}", url)
         self.indexes.append(index)
         return index
 
@@ -413,7 +420,7 @@ class Case:
         """kafka: more settings of that group."""
         settings = {
             "kafka": {"brokers": KAFKA, "topics": [topic], "group": f"{self.unique}-{group}", **dict(kafka)},
-            "elasticsearch": {"urls": [ELASTICSEARCH], "index": index.name},
+            "elasticsearch": {"urls": [index.url], "index": index.name},
             "dlq": {"dir": str(self.dir / "dead")},
             **config,
         }
@@ -428,6 +435,13 @@ class Case:
         loggen = Loggen(self, writer, out or self.logs / f"{writer}.log", lines, **options)
         self.writers.append(loggen)
         return loggen
+
+    def check_says(self, collector, code, *texts):
+        """`sluice-collector check` with its configuration."""
+        done = subprocess.run([BIN / "sluice-collector", "check", "-c", collector.path], text=True, timeout=60,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for text in texts:
+            self.check(done.returncode == code and text in done.stdout, f"exit {done.returncode}, {text}: {done.stdout}")
 
     def check(self, condition, what):
         if not condition:

@@ -49,6 +49,12 @@ def run_case(case_class, options):
     return passed
 
 
+def is_wanted(name, options):
+    if options.names and not any(wanted in name for wanted in options.names):
+        return False
+    return name != "input" or bool(options.input)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME")
@@ -57,14 +63,15 @@ def main():
     parser.add_argument("--input", type=pathlib.Path, metavar="DIR")
     options = parser.parse_args()
 
+    chosen = [case_class for case_class in find_cases() if is_wanted(case_class.__name__.lower(), options)]
+    more = sorted({server for case_class in chosen for server in case_class.more_servers})
     results = []
-    for case_class in find_cases():
-        name = case_class.__name__.lower()
-        if options.names and not any(wanted in name for wanted in options.names):
-            continue
-        if name == "input" and not options.input:
-            continue
+    for case_class in chosen:
+        if case_class.more_servers:
+            harness.stack("up", *more)          # side by side, once; tests that need none of them come first
         results.append(run_case(case_class, options))
+    if more:
+        harness.stack("down", *more)
     print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
     return 0 if results and all(results) else 1
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where documents go: through a pipeline, and under which _id."""
-import subprocess
-
-from harness import BIN, ELASTICSEARCH, Case, Tally
+from harness import ELASTICSEARCH, Case, Tally
 
 
 class Places(Case):
@@ -35,11 +33,6 @@ class Places(Case):
             collector.stop()
             index.ask("DELETE", f"_ingest/pipeline/{pipeline}")
         Tally(loggen.tags(), index.documents()).check(self)
-
-    def check_says(self, collector, code, text):
-        done = subprocess.run([BIN / "sluice-collector", "check", "-c", collector.path], text=True, timeout=60,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.check(done.returncode == code and text in done.stdout, f"exit {done.returncode}: {done.stdout}")
 
     def the_cluster_makes_ids_up(self, topic, index):
         """What is taken twice stands twice: the other side of `id`."""

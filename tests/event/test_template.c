@@ -341,6 +341,33 @@ static void paths_are_given_in_the_order_of_the_values(void **state)
         template_free(t);
 }
 
+static void outline_names_what_is_the_same_for_all_documents(void **state)
+{
+        static const struct {
+                const char *text, *outline;
+                bool stream;
+        } cases[] = {
+                { "logs-{service.name:generic}-default", "logs-*-default", true },
+                { "logs-shop-default", "logs-shop-default", true },
+                { "logs-{a}{b:x}-{topic}", "logs-*-*", true },
+                { "shop-{+yyyy.MM}", "shop-*", false },
+                { "Shop*{a}", "shop_*", false },
+                { "{topic}-logs", "*-logs", false },
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                struct err e = { 0 };
+                struct template *t = template_new(cases[i].text, &e);
+                struct buf b = { 0 };
+                template_outline(t, "*", &b);
+                assert_string_equal(buf_cstr(&b), cases[i].outline);
+                assert_int_equal(template_is_stream(t), cases[i].stream);
+                buf_fini(&b);
+                template_free(t);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -353,6 +380,7 @@ int main(void)
                 cmocka_unit_test(dates_are_those_of_utc_and_of_the_iso_week),
                 cmocka_unit_test(name_is_appended_after_what_stands_there),
                 cmocka_unit_test(full_buffer_makes_no_name),
+                cmocka_unit_test(outline_names_what_is_the_same_for_all_documents),
                 cmocka_unit_test(mistakes_are_refused_with_the_reason),
                 cmocka_unit_test(paths_are_given_in_the_order_of_the_values),
         };

@@ -82,6 +82,8 @@ static void what_does_not_fit_together_is_told(void **state)
         assert_complains((const char *[]){ "id=\"Auto\"" }, 1, "auto");
         assert_complains((const char *[]){ "id_field=\"\"" }, 1, "id_field: must name a field");
         assert_complains((const char *[]){ "id=\"auto\"", "id_field=\"a.b\"" }, 2, "id_field: means nothing");
+        assert_complains((const char *[]){ "manage_template=\"on\"", "index=\"{topic}\"" }, 2,
+                         "manage_template: on is for an index that begins with a fixed name");
         assert_complains((const char *[]){ "workers=0" }, 1, "workers");
 }
 

@@ -18,7 +18,7 @@ import org.elasticsearch.node.Node;
 import org.elasticsearch.plugins.PluginsLoader;
 
 public final class Server {
-    private static final String NAME = "sluice-test";
+    private static final String NAME = System.getProperty("sluice.node", "sluice-test");
 
     public static void main(String[] args) throws Exception {
         Path home = Path.of(System.getProperty("es.path.home"));
