@@ -59,6 +59,7 @@ struct file *file_from_row(const struct checkpoint_row *row)
         f->head_hash = row->head_hash;
         f->read = f->scanned = row->offset;
         f->size = row->size;
+        f->spent = row->size > 0 && row->size < row->offset;
         f->marks.last = f->marks.safe = row->mark;
         ackwin_init(&f->window, MAX_INFLIGHT, row->offset);
         return f;
@@ -101,6 +102,11 @@ int file_stat(int fd, const char *path, struct file_stat *ret)
         return 0;
 }
 
+bool file_head_fits(const struct file *f, const char *text, size_t n)
+{
+        return !f->named || (n >= f->head_len && XXH3_64bits(text, f->head_len) == f->head_hash);
+}
+
 /* A file that was truncated and has grown again keeps its inode and birth time, but seldom its first bytes. */
 static bool same_head(const struct file *f, int fd)
 {
@@ -109,7 +115,20 @@ static bool same_head(const struct file *f, int fd)
         if (!f->named || f->head_len == 0)
                 return true;
         ssize_t n = pread(fd, head, f->head_len, 0);
-        return n == (ssize_t)f->head_len && XXH3_64bits(head, f->head_len) == f->head_hash;
+        return n >= 0 && file_head_fits(f, head, (size_t)n);
+}
+
+void file_look(struct file *f)
+{
+        struct file_stat st;
+
+        int r = f->fd >= 0 ? file_stat(f->fd, "", &st) : file_stat(AT_FDCWD, f->path, &st);
+        if (r < 0 || st.inode != f->inode || st.birth_ns != f->birth_ns || f->spent)
+                return;
+        f->cut |= st.size < f->read ||
+                  (f->fd >= 0 && !(same_head(f, f->fd) && mark_check(&f->marks.last, f->fd)));
+        if (!f->cut)
+                f->size = st.size;
 }
 
 int file_open(struct file *f, const char *path)
@@ -128,9 +147,37 @@ int file_open(struct file *f, const char *path)
                 return r;
         }
         f->fd = fd;
-        f->size = st.size;
-        f->cut = !same_head(f, fd) || !mark_check(&f->marks.last, fd);
+        f->spent = f->spent && st.size == f->size;
+        f->cut = !f->spent && (st.size < f->read || !same_head(f, fd) || !mark_check(&f->marks.last, fd));
+        if (!f->cut)
+                f->size = st.size;      /* else how much there was is still to be told */
         return 0;
+}
+
+int file_switch(struct file *f, const char *path, const struct file_stat *copy)
+{
+        const struct file_stat old = { .inode = f->inode, .birth_ns = f->birth_ns, .size = f->size };
+        const bool spent = f->spent, cut = f->cut;
+        const int fd = f->fd;
+
+        f->inode = copy->inode;
+        f->birth_ns = copy->birth_ns;
+        f->size = copy->size;
+        f->spent = copy->size < f->read;
+        int r = file_open(f, path);
+        if (r == 0 && f->cut) {
+                file_close(f);
+                r = -ESTALE;
+        }
+        if (r == 0)
+                return 0;
+        f->inode = old.inode;
+        f->birth_ns = old.birth_ns;
+        f->size = old.size;
+        f->spent = spent;
+        f->cut = cut;
+        f->fd = fd;
+        return r;
 }
 
 void file_close(struct file *f)
@@ -154,6 +201,17 @@ void file_name(struct file *f, const char *host, const char *text, size_t len)
                                                     .head = text,
                                                     .head_len = f->head_len });
         f->named = true;
+}
+
+bool file_name_from_disk(struct file *f, const char *host)
+{
+        char head[IDENT_HEAD];
+        ssize_t n = pread(f->fd, head, sizeof(head), 0);
+
+        if (n <= 0 || (n < IDENT_HEAD && !memchr(head, '\n', (size_t)n)))
+                return false;
+        file_name(f, host, head, (size_t)n);
+        return true;
 }
 
 void file_make_stream(struct file *f, const char *host)

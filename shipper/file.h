@@ -16,7 +16,8 @@
  *        +--- not found anywhere -----------------^    freed when nothing is in flight
  *
  * One struct is one identity: a file that was truncated ends here and a new
- * struct, a generation later, takes the descriptor over.
+ * struct, a generation later, takes the descriptor over.  When a copy of the old content is found, the
+ * old struct goes on in the copy: inode and birth time are then those of the copy, the id stays.
  */
 #ifndef SLUICE_SHIPPER_FILE_H
 #define SLUICE_SHIPPER_FILE_H
@@ -59,6 +60,7 @@ struct file {
         bool rotated;                   /* its path is no longer one that a pattern named */
         bool deleted;                   /* no name left */
         bool cut;                       /* seen to be truncated: the next generation is due */
+        bool spent;                     /* goes on in a copy that is shorter than what was read: nothing is in it for us */
         const struct input_config *input;       /* borrowed from the configuration */
 
         int fd;                         /* -1: not open */
@@ -99,10 +101,21 @@ bool file_moved_to(struct file *f, const char *path);   /* true when that is ano
 /* Opens path and makes sure it is this file: inode and birth time. A head or a mark that is not the one known sets
  * f->cut: it was truncated and written anew.  -ENOENT, -EACCES ...; -ESTALE: it is another file. */
 int file_open(struct file *f, const char *path);
+
+/* path holds a copy of f: opens that, which from now on is f.  The descriptor f had before is the caller's then.
+ * -errno: nothing has changed. */
+int file_switch(struct file *f, const char *path, const struct file_stat *copy);
 void file_close(struct file *f);
+
+/* Looks at the file: sets f->cut when it does not hold what was read any more, else f->size. */
+void file_look(struct file *f);
+
+/* text: the file from offset 0.  False: it does not begin as it did when it got its name. */
+bool file_head_fits(const struct file *f, const char *text, size_t n);
 
 /* Gives the file its id from its first bytes. text holds the file from offset 0. */
 void file_name(struct file *f, const char *host, const char *text, size_t len);
+bool file_name_from_disk(struct file *f, const char *host);     /* open; false: its head is not whole yet */
 void file_make_stream(struct file *f, const char *host);        /* named and open: ready to write events */
 
 void file_row(struct file *f, struct checkpoint_row *ret);        /* borrowed from f */

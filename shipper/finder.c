@@ -12,9 +12,7 @@
 #include "shipper/globs.h"
 #include "shipper/siblings.h"
 
-enum {
-        ROTATED_QUIET_MS = 5 * 60 * 1000
-}; /* a writer may hold a renamed file open until it is told to let go */
+enum { ROTATED_QUIET_MS = 5 * 60 * 1000 };      /* a writer may hold a renamed file open until it is told to let go */
 
 /* What stands at path now is this f. */
 static void seen_at(struct finder *s, struct file *f, const char *path)
@@ -38,10 +36,115 @@ static void seen_at(struct finder *s, struct file *f, const char *path)
                 turns_touch(&k->turns, f);
 }
 
+/* --- copies ---------------------------------------------------------------------------------- */
+
+/* The copy that holds most of what f held, of equal ones the youngest; NULL: none.  A copy is born after its file. */
+static const struct sibling *best_copy(const struct finder *s, const struct file *f, const struct siblings *all)
+{
+        const struct sibling *best = NULL;
+
+        for (size_t i = 0; i < all->n; i++) {
+                const struct sibling *one = &all->v[i];
+                if (one->st.birth_ns < f->birth_ns || known_get(s->known, &one->st))
+                        continue;
+                if ((!best || one->st.size >= best->st.size) && siblings_is_copy(one->path, f))
+                        best = one;
+        }
+        return best;
+}
+
+static bool follow_copy(struct finder *s, struct file *f, const struct siblings *all, bool cut, struct file **ret)
+{
+        const struct sibling *copy = best_copy(s, f, all);
+        return copy && known_follow(s->known, f, copy->path, &copy->st, cut, ret);
+}
+
+static void list_siblings(const struct finder *s, const struct file *f, struct siblings *ret)
+{
+        char *stem = globs_stem(&s->config->inputs, f->path);
+
+        siblings_list(ret, stem);
+        free(stem);
+}
+
+void finder_cut(struct finder *s, struct file *f)
+{
+        struct turns *turns = &s->known->turns;
+        struct siblings all;
+        struct file *next;
+
+        list_siblings(s, f, &all);
+        if (follow_copy(s, f, &all, true, &next))
+                turns_push(turns, f);           /* the older lines first */
+        else
+                next = known_next_generation(s->known, f);
+        turns_push(turns, next);
+        siblings_fini(&all);
+}
+
+void finder_lost(struct finder *s, struct file *f, const char *why)
+{
+        struct siblings all;
+
+        list_siblings(s, f, &all);
+        if (follow_copy(s, f, &all, false, NULL))
+                turns_push(&s->known->turns, f);
+        else
+                known_end(s->known, f, why);
+        siblings_fini(&all);
+}
+
+static void look_at(struct finder *s, const char *path, const struct input_config *input, bool count);
+
+/* The file that was known at path, looked at just now; NULL: none. */
+static struct file *original_at(struct finder *s, const char *path)
+{
+        struct file *f = known_at(s->known, path);
+        const struct input_config *input;
+
+        if ((!f || f->state == FILE_KNOWN) && (input = globs_match(&s->config->inputs, path)) != NULL) {
+                look_at(s, path, input, false);
+                f = known_at(s->known, path);
+        }
+        if (f && f->state != FILE_KNOWN) {
+                file_look(f);
+                if (f->cut)
+                        turns_touch(&s->known->turns, f);
+        }
+        return f;
+}
+
+/* An empty one is about to be filled; what it is shows then. */
+static bool is_copy_of(struct finder *s, const char *origin, const char *path, const struct file_stat *st)
+{
+        const struct file *f = original_at(s, origin);
+
+        if (!f)
+                return false;
+        if (st->size == 0)
+                return true;
+        return f->cut || f->state == FILE_KNOWN ? siblings_is_copy(path, f) : siblings_is_prefix(path, f);
+}
+
+/* Nothing stands in path, which is new, but what a file holds, or held before it was cut, that it is named after. */
+static bool is_copy(struct finder *s, const char *path, const struct file_stat *st)
+{
+        char *origin = xstrdup(path);
+        bool copy = globs_cut_number(origin) && is_copy_of(s, origin, path, st);
+
+        memcpy(origin, path, strlen(path) + 1);
+        while (!copy && globs_cut(origin))
+                copy = is_copy_of(s, origin, path, st);
+        free(origin);
+        return copy;
+}
+
+/* --- finding --------------------------------------------------------------------------------- */
+
 /* old's path holds another file now, or none: find old again, and what came and went between. */
 static void search_siblings(struct finder *s, struct file *old)
 {
-        char *base = globs_base(&s->config->inputs, old->path);
+        char *base = globs_stem(&s->config->inputs, old->path);
         int64_t birth_ns = old->birth_ns;
         const struct input_config *input = globs_match(&s->config->inputs, base);
         struct siblings all;
@@ -54,7 +157,13 @@ static void search_siblings(struct finder *s, struct file *old)
                         f->input = input;
                 if (f && f->input)
                         seen_at(s, f, one->path);
-                else if (!f && input && one->st.birth_ns > birth_ns && birth_ns != 0)
+        }
+        if (old->state == FILE_KNOWN && old->input && follow_copy(s, old, &all, false, NULL))
+                turns_push(&s->known->turns, old);
+        for (size_t i = 0; input && birth_ns != 0 && i < all.n; i++) {
+                const struct sibling *one = &all.v[i];
+                if (one->st.birth_ns > birth_ns && !known_get(s->known, &one->st) && !globs_excluded(input, one->path) &&
+                    !siblings_is_copy(one->path, old))
                         known_add(s->known, one->path, input, &one->st, true);
         }
         siblings_fini(&all);
@@ -70,7 +179,7 @@ static bool too_old(const struct finder *s, const struct input_config *input, co
                clock->wall_ns(clock) - st->mtime_ns > input->ignore_older_ms * 1000000;
 }
 
-void finder_found(struct finder *s, const char *path, const struct input_config *input)
+static void look_at(struct finder *s, const char *path, const struct input_config *input, bool count)
 {
         struct known *k = s->known;
         struct file_stat st;
@@ -91,14 +200,24 @@ void finder_found(struct finder *s, const char *path, const struct input_config 
                         turns_touch(&k->turns, before);
                 }
         }
+        bool copy = !f && is_copy(s, path, &st);
+        if (!f)
+                f = known_get(k, &st);  /* it may just have turned out to be a copy that one goes on in */
         if (f) {
                 f->input = input;
                 seen_at(s, f, path);
         } else if (too_old(s, input, &st)) {
-                s->too_old++;
+                s->too_old += count;
+        } else if (copy) {
+                s->copies += count;
         } else {
                 known_add(k, path, input, &st, false);
         }
+}
+
+void finder_found(struct finder *s, const char *path, const struct input_config *input)
+{
+        look_at(s, path, input, true);
 }
 
 void finder_touched(struct finder *s, const char *path)
@@ -106,10 +225,9 @@ void finder_touched(struct finder *s, const char *path)
         struct file *f = known_at(s->known, path);
         const struct input_config *input;
 
-        if (f && f->state == FILE_READY && !ship_has_room(s->ship)) {
-                struct file_stat st;
-                f->cut |= file_stat(f->fd, "", &st) == 0 && st.size < f->read;
-        } else if (f && f->state != FILE_KNOWN)
+        if (f && f->state == FILE_READY && !ship_has_room(s->ship))
+                file_look(f);
+        else if (f && f->state != FILE_KNOWN)
                 turns_touch(&s->known->turns, f);
         else if ((input = globs_match(&s->config->inputs, path)) != NULL)
                 finder_found(s, path, input);
@@ -127,7 +245,7 @@ void finder_moved(struct finder *s, const char *from, const char *to)
                 f->input = input;
                 seen_at(s, f, to);
         } else if (!too_old(s, input, &st) &&
-                   (globs_match(&s->config->inputs, from) || st.birth_ns > s->started_ns)) {
+                   (globs_match(&s->config->inputs, from) || st.birth_ns > s->started_ns) && !is_copy(s, to, &st)) {
                 /* It stood under a name of ours and was renamed before we could look. */
                 known_add(s->known, to, input, &st, !globs_match(&s->config->inputs, to));
         }
@@ -193,7 +311,7 @@ static void look_out_of_sight(struct finder *s, struct file *f)
 void finder_scanning(struct finder *s)
 {
         s->known->scan++;
-        s->too_old = 0;
+        s->too_old = s->copies = 0;
 }
 
 void finder_scanned(struct finder *s)
@@ -204,6 +322,7 @@ void finder_scanned(struct finder *s)
 
         stat_inc(&k->stats->scans);
         stat_set(&k->stats->files_ignored, s->too_old);
+        stat_set(&k->stats->files_copies, s->copies);
         for (size_t i = 0; (f = map_next(&k->by_key, &i)) != NULL;)
                 if (f->state == FILE_KNOWN || out_of_sight(s, f))
                         some[n++] = f;

@@ -6,7 +6,10 @@
  *                                              +--> turns: it may have grown
  *
  * When a path suddenly holds another file than the one known there, the old one is looked for among the siblings
- * ("a.log.1"), and what was born after it and rotated away unseen is shipped too.  One thread.
+ * ("a.log.1"), and what was born after it and rotated away unseen is shipped too.
+ *
+ * A new file that holds the same as a known one which it is named after is a copy: it is left alone as long as the known
+ * one is as it was.  When that is truncated or vanishes the copy is it: reading goes on there under the same ids.  One thread.
  */
 #ifndef SLUICE_SHIPPER_FINDER_H
 #define SLUICE_SHIPPER_FINDER_H
@@ -19,7 +22,8 @@ struct finder {
         const struct shipper_config *config;
         struct ship *ship;
         int64_t started_ns;             /* wall */
-        int64_t too_old;                /* files the scan under way left alone by ignore_older */
+        int64_t too_old;                /* files the scan under way left alone by ignore_older ... */
+        int64_t copies;                 /* ... and because they are copies */
 };
 
 void finder_init(struct finder *s, struct known *known, struct ship *ship);
@@ -31,5 +35,9 @@ void finder_moved(struct finder *s, const char *from, const char *to);
 void finder_gone(struct finder *s, const char *path);
 void finder_scanning(struct finder *s);                         /* all patterns are about to be matched ... */
 void finder_scanned(struct finder *s);                          /* ... and were */
+
+/* What the read of f tells, which is in no queue. */
+void finder_cut(struct finder *s, struct file *f);      /* what stood in it is gone, unless a copy has it; it starts anew */
+void finder_lost(struct finder *s, struct file *f, const char *why);    /* it has no name any more: a copy is it, or it ends */
 
 #endif

@@ -12,6 +12,8 @@
 
 #include "base/mem.h"
 
+#define SEPARATORS ".-_"        /* between a name and what a rotation adds to it */
+
 /* --- names ----------------------------------------------------------------------------------- */
 
 /* The first "**" that is a whole component, or NULL. */
@@ -97,7 +99,7 @@ char *globs_base(const struct tablelist *inputs, const char *path)
 
         /* "a.log-20261123.1" -> "a.log-20261123" -> "a.log" */
         for (char *cut = name + strlen(name); !globs_match(inputs, base) && cut > name; cut--)
-                if (strchr(".-_", *cut))
+                if (strchr(SEPARATORS, *cut))
                         *cut = '\0';
         if (!globs_match(inputs, base))
                 memcpy(base, path, strlen(path) + 1);
@@ -113,10 +115,63 @@ const struct input_config *globs_match_rotated(const struct tablelist *inputs, c
         return in;
 }
 
+bool globs_cut(char *path)
+{
+        char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+
+        for (char *p = name + strlen(name); p > name; p--)
+                if (*p && strchr(SEPARATORS, *p)) {
+                        *p = '\0';
+                        return true;
+                }
+        return false;
+}
+
+bool globs_cut_number(char *path)
+{
+        char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+        char *ending = strrchr(name, '.'), *p = ending;
+
+        while (p && p > name && strchr("0123456789T:" SEPARATORS, p[-1]))
+                p--;
+        if (!p || p == ending || p == name || !strchr(SEPARATORS, *p))
+                return false;
+        memmove(p, ending, strlen(ending) + 1);
+        return true;
+}
+
+char *globs_stem(const struct tablelist *inputs, const char *path)
+{
+        char *stem = xstrdup(path), *cut = xstrdup(path);
+
+        while (globs_cut(cut))
+                if (globs_match(inputs, cut))
+                        memcpy(stem, cut, strlen(cut) + 1);
+        memcpy(cut, stem, strlen(stem) + 1);
+        if (globs_cut_number(cut) && globs_match(inputs, cut))
+                memcpy(stem, cut, strlen(cut) + 1);
+        free(cut);
+        return stem;
+}
+
 bool globs_is_sibling(const char *name, const char *base)
 {
         size_t n = strlen(base);
-        return strncmp(name, base, n) == 0 && name[n] != '\0' && strchr(".-_", name[n]) != NULL;
+        char whole[NAME_MAX + 1];
+
+        if (strncmp(name, base, n) == 0 && name[n] != '\0' && strchr(SEPARATORS, name[n]))
+                return true;
+        if (strlen(name) <= n || strlen(name) >= sizeof(whole))
+                return false;
+        memcpy(whole, name, strlen(name) + 1);
+        /* "a.1.log", and what a rotation then makes of it: "a.1.log.gz" */
+        do {
+                char number[NAME_MAX + 1];
+                memcpy(number, whole, strlen(whole) + 1);
+                if (globs_cut_number(number) && strcmp(number, base) == 0)
+                        return true;
+        } while (globs_cut(whole) && strlen(whole) > n);
+        return false;
 }
 
 bool globs_is_archive(const char *name)

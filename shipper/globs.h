@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* globs: which input a path belongs to.  Names, and the directories they are listed from; no file is touched.
  *
- * A sibling of a path is what a rotation makes of it: the same name with something
- * behind ("a.log.1", "a.log-20261123"), in the same directory.
+ * A sibling of a path is what a rotation makes of it: the same name with something behind ("a.log.1",
+ * "a.log-20261123") or a number within ("a.1.log"), in the same directory.
  *
  * A pattern is glob's, and two stars as a whole component are any number of directories, none included; at the end they
  * are every file below.  They enter neither hidden directories nor those behind a symlink: no going in circles.
@@ -27,8 +27,17 @@ const struct input_config *globs_match_rotated(const struct tablelist *inputs, c
 /* The path it was rotated from: path itself, or cut until a pattern matches; path again when none does. The caller frees it. */
 char *globs_base(const struct tablelist *inputs, const char *path);
 
-/* name: of a directory entry; base: the file name it might be a rotation of. */
+/* The shortest path that it may have been rotated from: cut as far as a pattern still matches. "*.log*" makes "a.log" of
+ * "a.log.1" and "*.log" makes it of "a.1.log"; path itself when nothing shorter matches. The caller frees it. */
+char *globs_stem(const struct tablelist *inputs, const char *path);
+
+/* name: of a directory entry; base: the file name it might be a rotation of, with something behind ("a.log.1") or
+ * with a number or date before the ending ("a.1.log", "a-20261123.log"). */
 bool globs_is_sibling(const char *name, const char *base);
+
+/* path cut before its last dot, dash or underscore, in place: "a.log.1" is "a.log" then.  False: it has none. */
+bool globs_cut(char *path);
+bool globs_cut_number(char *path);      /* likewise: "a.log" of "a-20261123.1.log" */
 
 /* Every path that fits a pattern, and each directory that can hold one, told before its names are. */
 struct globs_visitor {

@@ -2,10 +2,13 @@
 #include "shipper/known.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "shipper/globs.h"
 
 static uint64_t key_of(uint64_t inode, int64_t birth_ns)
@@ -70,40 +73,102 @@ void known_end(struct known *k, struct file *f, const char *why)
         positions_add(k->positions, f);
 }
 
+/* Takes the place of f, which is not in by_key any more or about to leave it, and starts there anew with descriptor fd. */
+static struct file *successor(struct known *k, const struct file *f, const char *path, const struct file_stat *st, int fd)
+{
+        struct file *g = file_new(path, f->input, st);
+
+        g->generation = f->generation + 1;
+        g->rotated = f->rotated;
+        g->fd = fd;
+        /* Stored at once: a restart must neither take the new content for the old nor count the generation anew. */
+        g->replaces = true;
+        own(k, g);
+        file_enter(g, FILE_READY, "starts again");
+        return g;
+}
+
 struct file *known_next_generation(struct known *k, struct file *f)
 {
         const struct file_stat st = { .inode = f->inode, .birth_ns = f->birth_ns };
-        struct file *g = file_new(f->path, f->input, &st);
         int64_t lost = f->size > f->read ? f->size - f->read : 0;
+        int fd = f->fd;
 
-        log_warn("tail", "truncated: path=%s was_read_to=%lld unread_bytes_lost=%lld", f->path,
-                 (long long)f->read, (long long)lost);
+        log_warn("tail", "truncated: path=%s was_read_to=%lld unread_bytes_lost=%lld", f->path, (long long)f->read,
+                 (long long)lost);
         stat_add(&k->stats->lost_truncated, lost);
-        g->generation = f->generation + 1;
-        g->rotated = f->rotated;
-        g->scan = f->scan;
-        g->fd = f->fd;
         f->fd = -1;
-        /* Stored at once, under the old row's key: a restart must neither take the new content for the old nor
-         * count the generation anew. */
-        g->replaces = f->named || f->replaces;
-        g->replaced = f->named ? f->id : f->replaced;
         f->superseded = true;
         known_end(k, f, "truncated");
-        own(k, g);
+        struct file *g = successor(k, f, f->path, &st, fd);
+        /* Under the old row's key until it has a name of its own. */
+        g->replaces = f->named || f->replaces;
+        g->replaced = f->named ? f->id : f->replaced;
         positions_add(k->positions, g);
-        file_enter(g, FILE_READY, "starts again");
         return g;
+}
+
+static void say_followed(struct known *k, const struct file *f, const char *from, int64_t seen, bool cut)
+{
+        int64_t had = f->read > f->size ? f->read : f->size;
+        int64_t lost = seen > had ? seen - had : 0;
+
+        log_info("tail", "%s, goes on in a copy: path=%s copy=%s offset=%lld size=%lld bytes_lost=%lld",
+                 cut ? "truncated" : "gone", from, f->path, (long long)f->read, (long long)f->size, (long long)lost);
+        stat_add(cut ? &k->stats->lost_truncated : &k->stats->lost_vanished, lost);
+        stat_inc(&k->stats->copies_followed);
+}
+
+static void settle_in(struct known *k, struct file *f, const char *path)
+{
+        file_moved_to(f, path);
+        file_make_stream(f, k->config->host);
+        f->rotated = !globs_match(&k->config->inputs, path);
+        f->deleted = false;
+        f->scanned = f->read;
+        turns_wait_no_more(f);
+        if (f->state == FILE_KNOWN)
+                file_enter(f, FILE_READY, "found in a copy");
+        positions_add(k->positions, f);
+}
+
+bool known_follow(struct known *k, struct file *f, const char *path, const struct file_stat *copy, bool cut,
+                  struct file **ret)
+{
+        const struct file_stat st = { .inode = f->inode, .birth_ns = f->birth_ns };
+        int64_t seen = f->size;
+        int old_fd = f->fd;
+
+        disown(k, f);
+        bool ok = file_switch(f, path, copy) == 0;
+        if (!ok) {
+                own(k, f);
+                return false;
+        }
+        char *from = xstrdup(f->path);
+        settle_in(k, f, path);
+        own(k, f);
+        say_followed(k, f, from, seen, cut);
+        if (cut) {
+                *ret = successor(k, f, from, &st, old_fd);
+                (*ret)->replaced = ident_of_span(&f->id, UINT64_MAX, (*ret)->generation);
+                (*ret)->rotated = !globs_match(&k->config->inputs, from);
+                positions_add(k->positions, *ret);
+        } else if (old_fd >= 0) {
+                close(old_fd);
+        }
+        if (cut || old_fd < 0)
+                stat_inc(&k->stats->files_open);
+        free(from);
+        return true;
 }
 
 static void start_reading(struct known *k, struct file *f)
 {
         stat_inc(&k->stats->files_open);
-        if (f->named)
+        if (f->named || file_name_from_disk(f, k->config->host))
                 file_make_stream(f, k->config->host);
         file_enter(f, FILE_READY, "opened");
-        if (f->cut || f->size < f->read)
-                f = known_next_generation(k, f);
         turns_push(&k->turns, f);
 }
 
@@ -149,6 +214,20 @@ void known_resume(struct known *k, struct file *f)
         start_reading(k, f);
 }
 
+/* A key that no file has. */
+static void displace(struct file *f)
+{
+        memcpy(&f->inode, f->id.bytes, sizeof(f->inode));
+        f->birth_ns = -1;
+}
+
+static void move_out(struct known *k, struct file *f)
+{
+        disown(k, f);
+        displace(f);
+        own(k, f);
+}
+
 void known_restore(struct known *k, const struct checkpoint_row *row)
 {
         struct file *f = file_from_row(row);
@@ -156,14 +235,12 @@ void known_restore(struct known *k, const struct checkpoint_row *row)
 
         f->input = globs_match_rotated(&k->config->inputs, f->path);
         f->rotated = !globs_match(&k->config->inputs, f->path);
-        /* Two generations of one file: the older one was about to be forgotten. */
-        if (other && other->generation > f->generation) {
-                stat_inc(&k->stats->files);
-                known_end(k, f, "older generation");
-                return;
-        }
-        if (other)
-                known_end(k, other, "older generation");
+        /* Two generations of one file: of the older one nothing is at that place any more.  What was unread of it
+         * may stand in a copy; else it has vanished. */
+        if (other && other->generation > f->generation)
+                displace(f);
+        else if (other)
+                move_out(k, other);
         own(k, f);
 }
 

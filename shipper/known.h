@@ -46,6 +46,11 @@ void known_end(struct known *k, struct file *f, const char *why);       /* it is
 /* The same file, but what stood in it is gone: f ends, and what is returned starts at 0; it is in no queue. */
 struct file *known_next_generation(struct known *k, struct file *f);
 
+/* What stood in f stands at path now, a copy: f goes on there under its id, open and ready.  cut: f's old place holds
+ * something else; then *ret is the next generation in it.  Neither is in a queue.  False: the copy cannot be opened. */
+bool known_follow(struct known *k, struct file *f, const char *path, const struct file_stat *st, bool cut,
+                  struct file **ret);
+
 void known_report(struct known *k, const char *path, int r);    /* path cannot be opened: says so, if it is worth it */
 
 #endif

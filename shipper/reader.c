@@ -110,6 +110,8 @@ static void ship_one(struct reader *r, struct file *f, const struct frame *frame
         f->read += (int64_t)frame->size;
         if (f->scanned < f->read)
                 f->scanned = f->read;
+        if (f->size < f->read)
+                f->size = f->read;
 }
 
 /* Ships the whole events among the n bytes that start at f->read; false when there was no room for all. */
@@ -180,6 +182,8 @@ static enum read_outcome read_lines(struct reader *r, struct file *f, int64_t *b
                 return failed(n);
         if (n == 0)
                 return READ_END;
+        if (f->read == 0 && !file_head_fits(f, r->buffer, (size_t)n))
+                return READ_CUT;
         *budget -= n;
         name_file(r, f, (size_t)n);
         if (f->size < f->read + n)
@@ -221,5 +225,7 @@ enum read_outcome reader_read(struct reader *r, struct file *f, int64_t *budget)
 
         if (f->cut)
                 return READ_CUT;
+        if (f->spent)
+                return READ_END;
         return is_long ? read_long_line(r, f, budget) : read_lines(r, f, budget);
 }

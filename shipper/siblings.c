@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "shipper/globs.h"
@@ -48,6 +49,59 @@ void siblings_list(struct siblings *s, const char *path)
         free(dir);
         if (s->n > 0)
                 qsort(s->v, s->n, sizeof(*s->v), by_birth);
+}
+
+static int open_one(const char *path, struct file_stat *ret)
+{
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+        if (fd >= 0 && file_stat(fd, "", ret) < 0) {
+                close(fd);
+                fd = -1;
+        }
+        return fd;
+}
+
+bool siblings_is_copy(const char *path, const struct file *f)
+{
+        char head[IDENT_HEAD];
+        struct file_stat st;
+        int fd = f->named ? open_one(path, &st) : -1;
+
+        if (fd < 0)
+                return false;
+        ssize_t n = pread(fd, head, sizeof(head), 0);
+        struct mark mark = marks_within(&f->marks, st.size);
+        /* The head must do where no mark is known: nothing was read, or only a part of the first read was acknowledged. */
+        bool enough = mark.at > 0 || (f->marks.last.at == 0 && f->head_len > 0);
+        bool same = n > 0 && enough && file_head_fits(f, head, (size_t)n) && mark_check(&mark, fd);
+        close(fd);
+        return same;
+}
+
+static bool same_bytes(int a, int b, int64_t at, size_t n)
+{
+        char x[IDENT_HEAD], y[IDENT_HEAD];
+
+        return pread(a, x, n, at) == (ssize_t)n && pread(b, y, n, at) == (ssize_t)n && memcmp(x, y, n) == 0;
+}
+
+bool siblings_is_prefix(const char *path, const struct file *f)
+{
+        struct file_stat st, whole;
+        int fd = open_one(path, &st), orig = f->fd >= 0 ? f->fd : open_one(f->path, &whole);
+        bool same = false;
+
+        if (fd >= 0 && orig >= 0 && file_stat(orig, "", &whole) == 0 && whole.inode == f->inode &&
+            whole.birth_ns == f->birth_ns && st.size <= whole.size) {
+                size_t n = st.size < IDENT_HEAD ? (size_t)st.size : IDENT_HEAD;
+                same = same_bytes(fd, orig, 0, n) && same_bytes(fd, orig, st.size - (int64_t)n, n);
+        }
+        if (fd >= 0)
+                close(fd);
+        if (orig >= 0 && orig != f->fd)
+                close(orig);
+        return same;
 }
 
 void siblings_fini(struct siblings *s)

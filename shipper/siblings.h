@@ -26,4 +26,11 @@ struct siblings {
 void siblings_list(struct siblings *s, const char *path);
 void siblings_fini(struct siblings *s);
 
+/* Of a file that is not where it was: does path hold what it held, as far as it goes?  The head is the same, and before
+ * the newest mark that it is long enough for stand the same bytes. */
+bool siblings_is_copy(const char *path, const struct file *f);
+
+/* Of one that is as it was: does path, which is no longer than it, hold the same first and last bytes? */
+bool siblings_is_prefix(const char *path, const struct file *f);
+
 #endif

@@ -53,6 +53,10 @@
           "Bytes that vanished before they were shipped, as far as known, by reason.")                       \
         X(GAUGE, files, "files", NULL, "Files known.")                                                        \
         X(GAUGE, files_open, "files_open", NULL, "Files held open.")                                          \
+        X(GAUGE, files_copies, "files_copies", NULL,                                                          \
+          "Files left alone at the last scan because a known file holds the same.")                          \
+        X(COUNTER, copies_followed, "copies_followed_total", NULL,                                            \
+          "Files that went on in a copy of theirs after they were truncated or had vanished.")               \
         X(GAUGE, files_ignored, "files_ignored", NULL, "Files that ignore_older left alone at the last scan.") \
         X(COUNTER, files_found, "files_found_total", NULL, "Files that were new.")                            \
         X(COUNTER, rotations, "rotations_total", NULL, "Files seen to be renamed away from their pattern.")   \

@@ -23,11 +23,12 @@ static void at_end(struct tail *t, struct file *f)
         struct turns *turns = &t->known.turns;
         struct file_stat st = { .size = f->scanned, .links = 1 };
 
-        if (file_stat(f->fd, "", &st) == 0 && st.size < f->read) {
-                turns_push(turns, known_next_generation(&t->known, f));
+        if (file_stat(f->fd, "", &st) == 0 && st.size < f->read && !f->spent) {
+                finder_cut(&t->finder, f);
                 return;
         }
         f->size = st.size;
+        f->spent = f->spent && st.size < f->read;
         if (st.size < f->scanned)
                 f->scanned = f->read; /* cut back inside an unfinished line */
         f->deleted = st.links == 0;
@@ -42,7 +43,7 @@ static void at_end(struct tail *t, struct file *f)
                 return;
         }
         if (f->deleted) {
-                known_end(&t->known, f, "deleted and read to its end");
+                finder_lost(&t->finder, f, "deleted and read to its end");
                 return;
         }
         f->quiet_since_ms = loop_now_ms(t->p.loop);
@@ -61,7 +62,7 @@ static void read_file(struct tail *t, struct file *f, int64_t *budget)
                 at_end(t, f);
                 break;
         case READ_CUT:
-                turns_push(&t->known.turns, known_next_generation(&t->known, f));
+                finder_cut(&t->finder, f);
                 break;
         case READ_FAILED: /* tried again when it is touched, at the latest at the next scan */
                 file_enter(f, FILE_IDLE, "read error");
