@@ -124,6 +124,18 @@ void event_stream_add(struct event_stream *s, const char *path, const char *valu
         buf_fini(&text);
 }
 
+void event_stream_put(struct event_stream *s, const struct buf *members)
+{
+        struct buf text = { 0 };
+
+        if (members->len == 0)
+                return;
+        buf_putc(&text, ',');
+        buf_put(&text, members->data, members->len);
+        insert(s, s->after_offset.len - 1, &text);
+        buf_fini(&text);
+}
+
 void event_parts_reset(struct event_parts *p)
 {
         p->precise = p->no_message = false;

@@ -55,6 +55,9 @@ void event_stream_fini(struct event_stream *s);         /* zeroed struct ok */
  * that none is added twice and that the events have none of that name already. */
 void event_stream_add(struct event_stream *s, const char *path, const char *value);
 
+/* The same for members that are JSON already: "\"container\":{...}". None of them is one of the roots. */
+void event_stream_put(struct event_stream *s, const struct buf *members);
+
 enum {
         EVENT_TRUNCATED = 1,            /* the text was cut */
         EVENT_MULTILINE = 2,            /* several lines of the file */

@@ -15,11 +15,11 @@ struct address {
         struct buf values, name;             /* scratch */
 };
 
-/* What every event of the input says at this path, NULL: nothing that is the same for all. */
-static const char *value_of(const struct address *a, const struct input_config *in, const char *path)
+/* What every event of the service says at this path, NULL: nothing that is the same for all. */
+static const char *value_of(const struct address *a, const char *service, const char *path)
 {
         if (strcmp(path, "service.name") == 0)
-                return in->service;
+                return service;
         return strcmp(path, "host.name") == 0 ? a->config->host : NULL;
 }
 
@@ -34,7 +34,7 @@ static struct scan_value put_value(struct buf *b, const char *text)
         return (struct scan_value){ .type = SCAN_STRING, .len = b->len - start };
 }
 
-static bool make_name(struct address *a, const struct input_config *in, int64_t wall_ns)
+static bool make_name(struct address *a, const char *service, int64_t wall_ns)
 {
         struct scan_value values[SCAN_PATHS];
         const char *const *paths, *topic = a->config->kafka.topic;
@@ -43,7 +43,7 @@ static bool make_name(struct address *a, const struct input_config *in, int64_t 
         buf_reset(&a->values);
         buf_reset(&a->name);
         for (size_t i = 0; i < n; i++)
-                values[i] = put_value(&a->values, value_of(a, in, paths[i]));
+                values[i] = put_value(&a->values, value_of(a, service, paths[i]));
         for (size_t i = 0; i < n; at += values[i++].len)
                 values[i].p = a->values.data + at; /* only now: the buffer moves while it grows */
         return template_expand(a->index, values, topic ? topic : "", wall_ns, &a->name);
@@ -57,7 +57,7 @@ static int check_inputs(struct address *a, struct err *e)
         if (strstr(index, "{topic}") && !a->config->kafka.topic)
                 return err_set(e, EINVAL, "elasticsearch.index: \"%s\": there is no topic on the way", index);
         for (size_t i = 0; i < a->config->inputs.n; i++)
-                if (!make_name(a, &in[i], 0))
+                if (!make_name(a, in[i].service, 0))
                         return err_set(e, EINVAL,
                                        "elasticsearch.index: \"%s\": makes no name for inputs.%zu; only "
                                        "service.name and "
@@ -94,10 +94,13 @@ void address_free(struct address *a)
         free(a);
 }
 
-struct slice address_put(struct address *a, const struct input_config *in, int64_t wall_ns, struct batch *b)
+struct slice address_put(struct address *a, const struct input_config *in, const char *service, int64_t wall_ns,
+                         struct batch *b)
 {
-        bool ok = make_name(a, in, wall_ns);
+        bool ok = service && make_name(a, service, wall_ns);
 
+        if (!ok)
+                ok = make_name(a, in->service, wall_ns);
         CHECK(ok); /* address_new has tried each input, and a date never fails */
         return batch_put(b, a->name.data, a->name.len);
 }

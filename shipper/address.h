@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* address: the index a line goes to when the shipper writes to Elasticsearch itself.
  *
- * The template sees service.name and host.name, so all lines of an input share one name: it is made
- * once for each batch and input, never for a line.  A date in it is that of the reading.
+ * The template sees service.name and host.name, so all lines of an input share one name, or those of a
+ * file whose service is its container's: it is made once for each batch and input or file, never for a line.  A date in it is that of the reading.
  */
 #ifndef SLUICE_SHIPPER_ADDRESS_H
 #define SLUICE_SHIPPER_ADDRESS_H
@@ -16,7 +16,8 @@ struct address;
 struct address *address_new(const struct shipper_config *c, struct err *e);
 void address_free(struct address *a);   /* NULL ok */
 
-/* Appends the index of in's lines to b's data. */
-struct slice address_put(struct address *a, const struct input_config *in, int64_t wall_ns, struct batch *b);
+/* Appends the index of in's lines to b's data. service: of one file, in place of the input's; NULL: the input's. */
+struct slice address_put(struct address *a, const struct input_config *in, const char *service, int64_t wall_ns,
+                         struct batch *b);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "event/filter.h"
 #include "shipper/endpoint.h"
+#include "shipper/line_end.h"
 #include "shipper/rate.h"
 #include "shipper/sources.h"
 
@@ -51,6 +52,14 @@ static const struct opt input_rows[] = {
           .help = "service.name of their lines; absent: the field is left out" },
         PARSE_OPTS("parse", offsetof(struct input_config, parse)),
         REDACT_OPTS(offsetof(struct input_config, redact)),
+        { "encoding", OPT_CHOICE, offsetof(struct input_config, encoding), .def = "utf-8", .choices = encoding_names,
+          .help = "of the files; utf-16: by the mark at their beginning, utf-16le without one" },
+        { "terminator", OPT_STRING, offsetof(struct input_config, terminator), .def = "lf",
+          .help = "what ends a line: lf (a CR before it goes too), crlf, cr, nul, or a text of your own" },
+        { "container", OPT_CHOICE, offsetof(struct input_config, container), .def = "none",
+          .choices = container_format_names,
+          .help = "the files are a container runtime's: cri (containerd, CRI-O), docker (json-file), auto: each line by "
+                  "its form" },
         { "multiline", OPT_CHOICE, offsetof(struct input_config, multiline.preset), .def = "none",
           .choices = multiline_presets, .help = "whose stack traces become one event each" },
         { "multiline_start", OPT_STRING, offsetof(struct input_config, multiline.start),
@@ -115,6 +124,37 @@ static void check_lines(const struct input_config *in, struct opt_errors *errors
                 opt_complain(errors, "%s", e.msg);
 }
 
+static void check_encoding(const struct input_config *in, struct opt_errors *errors)
+{
+        enum encoding encoding = (enum encoding)in->encoding;
+        struct line_end end;
+        struct err e = { 0 };
+
+        if (line_end_init(&end, in->terminator, encoding == ENCODING_UTF16 ? ENCODING_UTF16LE : encoding, &e) < 0)
+                opt_complain(errors, "%s", e.msg);
+        else if (in->listen && !line_end_is_plain(&end))
+                opt_complain(errors, "encoding, terminator: are for inputs with paths");
+        else if (in->container != CONTAINER_NONE && !line_end_is_plain(&end))
+                opt_complain(errors, "encoding, terminator: a container's runtime writes UTF-8 and lf, leave them out beside "
+                                     "container");
+}
+
+/* Fields that the path gives are not for the configuration to say. */
+static void check_container(const struct input_config *in, struct opt_errors *errors)
+{
+        static const char *const ours[] = { "container.", "kubernetes." };
+
+        if (in->container == CONTAINER_NONE)
+                return;
+        if (in->listen)
+                opt_complain(errors, "container: is for inputs with paths");
+        for (size_t i = 0; i < in->parse.fields.n; i++)
+                for (size_t k = 0; k < ARRAY_LEN(ours); k++)
+                        if (strncmp(in->parse.fields.v[i], ours[k], strlen(ours[k])) == 0)
+                                opt_complain(errors, "fields: \"%s\": container and kubernetes fields are taken from the path",
+                                             in->parse.fields.v[i]);
+}
+
 static void check_input(const void *conf, struct opt_errors *errors)
 {
         const struct input_config *in = conf;
@@ -129,6 +169,8 @@ static void check_input(const void *conf, struct opt_errors *errors)
                 opt_complain(errors, "paths: must be set, or listen");
         else if (in->parse.how == PARSE_SYSLOG)
                 opt_complain(errors, "parse: \"syslog\" is for inputs with listen");
+        check_encoding(in, errors);
+        check_container(in, errors);
         check_lines(in, errors);
 }
 

@@ -5,8 +5,10 @@
 
 #include "base/err.h"
 #include "config/opt.h"
+#include "event/encoding.h"
 #include "event/parse.h"
 #include "event/redact.h"
+#include "shipper/container.h"
 #include "shipper/multiline.h"
 #include "sinks/output.h"
 
@@ -27,6 +29,9 @@ struct input_config {
         char *service;                  /* NULL: the field is absent */
         struct parse_config parse;
         struct redact_config redact;
+        int64_t encoding;               /* enum encoding */
+        char *terminator;               /* line_end.h; NULL: lf */
+        int64_t container;              /* enum container_format */
         struct multiline_config multiline;
         int64_t partial_timeout_ms;
         struct strlist include, exclude;        /* patterns */

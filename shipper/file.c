@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "shipper/pod.h"
 
 #define MAX_INFLIGHT ((size_t)1 << 40)  /* lines of one file: none of its own, the sink bounds their bytes */
 
@@ -72,6 +73,8 @@ void file_free(struct file *f)
         file_close(f);
         event_stream_fini(&f->stream);
         ackwin_fini(&f->window);
+        free(f->hold);
+        free(f->service);
         free(f->path);
         free(f);
 }
@@ -216,10 +219,21 @@ bool file_name_from_disk(struct file *f, const char *host)
 
 void file_make_stream(struct file *f, const char *host)
 {
+        struct pod pod = { 0 };
+        struct buf members = { 0 };
+
+        if (f->input->container != CONTAINER_NONE)
+                pod_of_file(f->path, &pod);
+        if (pod.container && !f->input->service && !f->service)
+                f->service = xstrdup(pod.container);
         event_stream_fini(&f->stream);
-        event_stream_init(&f->stream, &f->id, f->path, f->input->service, host);
+        event_stream_init(&f->stream, &f->id, f->path, f->service ? f->service : f->input->service, host);
         parse_add_fields(&f->input->parse, &f->stream);
         f->stream_no++;
+        pod_put_members(&pod, &members);
+        event_stream_put(&f->stream, &members);
+        buf_fini(&members);
+        pod_fini(&pod);
 }
 
 void file_row(struct file *f, struct checkpoint_row *ret)

@@ -31,6 +31,7 @@
 #include "event/event.h"
 #include "shipper/checkpoint.h"
 #include "shipper/conf.h"
+#include "shipper/frame.h"
 
 #define FILE_STATES(X)                                                          \
         X(FILE_KNOWN, "not opened yet")                                          \
@@ -42,6 +43,13 @@
 enum file_state { FILE_STATES(FILE_STATE_ENUM) FILE_NSTATES };
 #undef FILE_STATE_ENUM
 extern const char *const file_state_text[FILE_NSTATES];
+
+/* The rest of a line that was cut is passed over (frame_skip): until it is through, the position to store stays where the
+ * cut event's group begins, so that whoever reads again from there cuts in the same place. */
+struct file_hold {
+        int64_t at;
+        struct frame_skip skip;
+};
 
 /* What the file system says a path holds. */
 struct file_stat {
@@ -74,11 +82,15 @@ struct file {
         uint64_t head_hash;
         struct event_stream stream;     /* valid when named and open */
         unsigned stream_no;             /* counts its makings: what was made of an earlier one is told by it */
+        char *service;                  /* owned; the container's name, where its input names no service */
 
         int64_t size, read, scanned;
         struct ackwin window;           /* committed stands here */
         struct marks marks;             /* what was read before these positions */
         bool partial;                   /* what is there behind read ends in a line without an end */
+        uint8_t encoding;               /* enum encoding, with the order that its mark says ... */
+        bool encoding_known;            /* ... once that was looked at */
+        struct file_hold *hold;         /* owned; NULL: nothing is passed over */
         struct file *wait_next, **wait_prev;    /* tail's list of files with an unfinished event; prev NULL: not in it */
         int64_t waited_to;              /* scanned, when the wait began ... */
         int64_t due_ms;                 /* ... which ends then */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "event/filter.h"
+#include "event/timestamp.h"
 #include "shipper/origin.h"
 #include "shipper/packer.h"
 #include "shipper/rate.h"
@@ -39,7 +40,8 @@ struct ship {
         struct ship_input *inputs;          /* owned */
         size_t ninputs;
         struct address *address;            /* borrowed; NULL: records need none */
-        const struct input_config *dest_of; /* likewise: the input whose index was put last */
+        const struct input_config *dest_of; /* likewise: the input whose index was put last ... */
+        const char *dest_service;           /* ... and the service of the file */
         struct slice dest;
         int64_t read_ns; /* wall time of this turn: its lines were read just now */
         bool new_turn;   /* read_ns is of the turn before */
@@ -169,9 +171,10 @@ static struct slice key_for(struct ship *s, struct file *f)
 
 static void put_address(struct ship *s, const struct file *f, struct record *r)
 {
-        if (s->dest_of != f->input) {
-                s->dest = address_put(s->address, f->input, s->read_ns, s->open);
+        if (s->dest_of != f->input || s->dest_service != f->service) {
+                s->dest = address_put(s->address, f->input, f->service, s->read_ns, s->open);
                 s->dest_of = f->input;
+                s->dest_service = f->service;
         }
         r->dest = s->dest;
         r->id = (struct slice){ r->value.off + (uint32_t)event_id_at(batch_at(s->open, r->value)),
@@ -337,6 +340,19 @@ static size_t add_record(struct ship *s, struct file *f, int64_t end, const stru
         return repaired;
 }
 
+/* What a container's runtime wrote before the text. */
+static void take_runtime(struct ship *s, const struct frame *frame, struct event_line *event)
+{
+        static const struct event_parts precise = { .precise = true };
+
+        if (frame->foreign)
+                stat_inc(&s->stats->unparsed_container);
+        else if (timestamp_parse(frame->time, frame->time_len, &event->wall_ns) == 0)
+                event->parts = &precise;
+        else
+                stat_inc(&s->stats->bad_times);
+}
+
 void ship_line(struct ship *s, struct file *f, int64_t position, const struct frame *frame, size_t limit)
 {
         begin_turn(s);
@@ -346,9 +362,11 @@ void ship_line(struct ship *s, struct file *f, int64_t position, const struct fr
                 .span = frame->lines > 1 || frame->unfinished ? frame->span : 0,
                 .text = frame->text,
                 .len = frame->len,
-                .flags = frame->lines > 1 ? EVENT_MULTILINE : 0,
+                .flags = frame->multiline ? EVENT_MULTILINE : 0,
                 .stream = frame->stream,
         };
+        if (frame->stream || frame->foreign)
+                take_runtime(s, frame, &event);
         if (f->input->listen)
                 origin_apply(&s->origin, f->input, &event);
         struct ship_input *in = input_of(s, f);
@@ -362,7 +380,7 @@ void ship_line(struct ship *s, struct file *f, int64_t position, const struct fr
         const struct parsed *parsed = parse(s, in, &event);
         size_t cut = frame->cut + fit(&event, limit), repaired;
         int64_t end = position + (int64_t)frame->size;
-        if (cut > 0)
+        if (cut > 0 || frame->truncated)
                 event.flags |= EVENT_TRUNCATED;
         if (!s->packs || !pack_line(s, f, end, &event, frame->lines, &repaired))
                 repaired = add_record(s, f, end, &event, frame->lines, parsed);
@@ -370,13 +388,20 @@ void ship_line(struct ship *s, struct file *f, int64_t position, const struct fr
         stat_add(&s->stats->lines_read, frame->lines);
         stat_add(&s->stats->lines_in_flight, frame->lines);
         stat_add(&s->stats->bytes_read, (int64_t)frame->size);
-        stat_add(&s->stats->utf8_repaired, (int64_t)repaired);
+        stat_add(&s->stats->utf8_repaired, (int64_t)repaired + frame->repaired);
         if (event.flags & EVENT_TRUNCATED) {
                 stat_inc(&s->stats->lines_truncated);
                 stat_add(&s->stats->bytes_cut, (int64_t)cut);
         }
         if (s->open)
                 submit_full(s);
+}
+
+void ship_pass(struct ship *s, struct file *f, int64_t position, size_t size)
+{
+        stat_add(&s->stats->bytes_read, (int64_t)size);
+        if (ackwin_skip(&f->window, position))
+                s->hooks.settled(s->hooks.arg, f);
 }
 
 void ship_flush(struct ship *s)

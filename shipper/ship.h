@@ -48,6 +48,9 @@ bool ship_has_room(struct ship *s);                     /* false: stop reading, 
  * there and marked.  Ask ship_has_room before each, but never between two of which the first has size 0. */
 void ship_line(struct ship *s, struct file *f, int64_t position, const struct frame *frame, size_t limit);
 
+/* So many bytes up to position hold no event: it is settled with those before it. */
+void ship_pass(struct ship *s, struct file *f, int64_t position, size_t size);
+
 /* End of turn, every turn: what is open goes, unless the output is behind; then it waits for company, so that
  * lines that trickle in during an outage do not fill the budget with batches of one. */
 void ship_flush(struct ship *s);

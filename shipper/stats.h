@@ -21,7 +21,7 @@
         "than they were read."
 
 #define LINES_UNPARSED                                                                            \
-        "Lines that were not what their input's parse says, shipped whole as text, by reason; "     \
+        "Lines that were not what their input's parse or container says, shipped whole as text, by reason; "     \
         "pattern_limit: the search was given up."
 
 #define SHIPPER_STATS(X)                                                                                      \
@@ -38,6 +38,7 @@
         X(COUNTER, unparsed_logfmt, "lines_unparsed_total", "reason=\"not_logfmt\"", LINES_UNPARSED)          \
         X(COUNTER, unparsed_no_match, "lines_unparsed_total", "reason=\"no_match\"", LINES_UNPARSED)          \
         X(COUNTER, unparsed_gave_up, "lines_unparsed_total", "reason=\"pattern_limit\"", LINES_UNPARSED)      \
+        X(COUNTER, unparsed_container, "lines_unparsed_total", "reason=\"not_container\"", LINES_UNPARSED)    \
         X(COUNTER, bad_times, "timestamps_unparsed_total", NULL,                                              \
           "Lines whose time is in none of time_formats; theirs is the read time.")                            \
         X(COUNTER, double_keys, "double_keys_total", NULL,                                                    \

@@ -33,7 +33,7 @@ static void at_end(struct tail *t, struct file *f)
                 f->scanned = f->read; /* cut back inside an unfinished line */
         f->deleted = st.links == 0;
         bool finished = t->p.config->once || f->deleted || turns_waited(turns, f);
-        bool unfinished_line = finished && f->scanned > f->read;
+        bool unfinished_line = finished && (f->scanned > f->read || f->hold);
         if (st.size > f->scanned || (unfinished_line && !ship_has_room(t->p.ship))) {
                 turns_push(turns, f);
                 return;

@@ -65,9 +65,9 @@ static void wait_is_over(struct timer *timer)
 
 void turns_wait(struct turns *t, struct file *f)
 {
-        int64_t ms = f->partial ? f->input->partial_timeout_ms : f->input->multiline.timeout_ms;
+        int64_t ms = f->partial || f->hold ? f->input->partial_timeout_ms : f->input->multiline.timeout_ms;
 
-        if (f->scanned == f->read || ms == 0) {
+        if ((f->scanned == f->read && !f->hold) || ms == 0) {
                 turns_wait_no_more(f);
                 return;
         }

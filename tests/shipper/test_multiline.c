@@ -82,7 +82,7 @@ static void a_trace_is_one_event(void **state)
                         else
                                 text[n++] = *p;
                 }
-                const struct framing how = { m, 4096, 100, true };
+                const struct framing how = { .multiline = m, .max_bytes = 4096, .max_lines = 100, .final = true };
                 size_t ngot = events_of(&how, text, n, got, 16);
                 assert_int_equal(ngot, nwant);
                 assert_memory_equal(got, want, nwant * sizeof(want[0]));
@@ -104,7 +104,7 @@ static void an_own_pattern_says_how_events_look(void **state)
         (void)state;
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
                 struct multiline *m = make(&cases[i].c);
-                const struct framing how = { m, 4096, 100, true };
+                const struct framing how = { .multiline = m, .max_bytes = 4096, .max_lines = 100, .final = true };
                 assert_int_equal(events_of(&how, text, sizeof(text) - 1, starts, 8), cases[i].events);
                 multiline_free(m);
         }
@@ -140,7 +140,7 @@ static void every_split_gives_the_same_events(void **state)
                 struct multiline *m = make(&c);
                 const char *text = traces[i].text;
                 size_t n = strlen(text), all[32], part[32], rest[32];
-                struct framing how = { m, 300, 5, true };
+                struct framing how = { .multiline = m, .max_bytes = 300, .max_lines = 5, .final = true };
                 size_t nall = events_of(&how, text, n, all, 32);
 
                 for (size_t k = 0; k < nall; k++) {
@@ -164,14 +164,14 @@ static void an_event_ends_at_its_limits(void **state)
         const struct multiline_config c = { .continues = (char *)"^ " };
         struct multiline *m = make(&c);
         static const char text[] = "a\n 1\n 2\n 3\n 4\n 5\n";
-        struct framing how = { m, 4096, 3, true };
+        struct framing how = { .multiline = m, .max_bytes = 4096, .max_lines = 3, .final = true };
         struct frame f;
         size_t starts[8];
 
         (void)state;
         assert_int_equal(events_of(&how, text, sizeof(text) - 1, starts, 8), 2);
         assert_int_equal(starts[1], 8);
-        how = (struct framing){ m, 8, 100, true };
+        how = (struct framing){ .multiline = m, .max_bytes = 8, .max_lines = 100, .final = true };
         assert_int_equal(events_of(&how, text, sizeof(text) - 1, starts, 8), 3);
         assert_true(frame_next(&how, text, text + sizeof(text) - 1, 0, &f));
         assert_int_equal(f.size, 8);
