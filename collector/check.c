@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "collector/dead.h"
+#include "collector/topics.h"
 #include "config/units.h"
 #include "event/template.h"
 #include "sinks/es_probe.h"
@@ -83,6 +84,30 @@ static void check_dead_topic(struct kafka_probe *p, const char *topic, struct re
         free(subject);
 }
 
+/* The names that a topic of the configuration stands for go to `names`, borrowed from p and c. */
+static void find_topics(struct kafka_probe *p, const char *topic, struct strlist *names, struct report *r)
+{
+        size_t before = names->n;
+
+        if (!topics_is_pattern(topic)) {
+                names->v = xrealloc(names->v, (names->n + 1) * sizeof(char *));
+                names->v[names->n++] = (char *)topic;
+                return;
+        }
+        const char *name;
+        for (int i = 0; (name = kafka_probe_name(p, i)) != NULL; i++) {
+                if (!topics_match(topic, name))
+                        continue;
+                names->v = xrealloc(names->v, (names->n + 1) * sizeof(char *));
+                names->v[names->n++] = (char *)name;
+        }
+        if (names->n > before)
+                return;
+        char *subject = xasprintf("topics %s", topic);
+        report_fail(r, EX_UNAVAILABLE, subject, "no topic that this user sees matches");
+        free(subject);
+}
+
 static void check_kafka(const struct collector_config *c, struct report *r)
 {
         struct kafka_probe *p =
@@ -90,9 +115,13 @@ static void check_kafka(const struct collector_config *c, struct report *r)
 
         if (!p)
                 return;
+        struct strlist names = { 0 };
         for (size_t i = 0; i < c->kafka.topics.n; i++)
-                kafka_probe_topic(p, c->kafka.topics.v[i], 0);
-        kafka_probe_group(p, c->kafka.group, &c->kafka.topics);
+                find_topics(p, c->kafka.topics.v[i], &names, r);
+        for (size_t i = 0; i < names.n; i++)
+                kafka_probe_topic(p, names.v[i], 0);
+        kafka_probe_group(p, c->kafka.group, &names);
+        free(names.v);
         if (dead_in_topic(&c->dlq))
                 check_dead_topic(p, c->dlq.topic, r);
         kafka_probe_free(p);

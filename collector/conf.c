@@ -2,6 +2,7 @@
 #include "collector/conf.h"
 
 #include "collector/headers.h"
+#include "collector/topics.h"
 #include "sinks/kafka_conf.h"
 
 static const char *const assignments[] = { "cooperative-sticky", "range", NULL };
@@ -13,9 +14,11 @@ static const struct opt consumer_rows[] = {
         { "brokers", OPT_STRING, FIELD(brokers), .required = true, .flag = "brokers", .flag_arg = "HOST:PORT,...",
           .help = "Kafka brokers to start from" },
         { "topics", OPT_LIST, FIELD(topics), .required = true, .flag = "topic", .flag_arg = "NAME",
-          .help = "topics to consume" },
+          .help = "topics to consume; one that begins with ^ is a regular expression" },
         { "group", OPT_STRING, FIELD(group), .def = "sluice", .flag = "group", .flag_arg = "NAME",
           .help = "consumer group; all its collectors share the partitions" },
+        { "group_instance_id", OPT_STRING, FIELD(group_instance_id),
+          .help = "static membership: this collector's own name in the group, which keeps its partitions over a restart" },
         { "assignment", OPT_CHOICE, FIELD(assignment), .def = "cooperative-sticky", .choices = assignments,
           .help = "how partitions are shared out" },
         { "session_timeout", OPT_DURATION, FIELD(session_timeout_ms), .def = "10 s", .min = 6000, .max = 300000,
@@ -30,6 +33,7 @@ static void check_consumer(const void *conf, struct opt_errors *errors)
 {
         const struct consumer_config *c = conf;
 
+        topics_check(&c->topics, errors);
         headers_check(&c->headers, errors);
         kafka_conf_check_all(c->brokers, &c->librdkafka, errors);
 }

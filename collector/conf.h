@@ -12,6 +12,7 @@ struct consumer_config {
         char *brokers;
         struct strlist topics;
         char *group;
+        char *group_instance_id;        /* NULL: a member like any other */
         int64_t assignment;             /* enum assignment */
         int64_t session_timeout_ms;
         struct strlist headers;         /* collector/headers.h */

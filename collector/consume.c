@@ -3,34 +3,23 @@
 
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "collector/absent.h"
-#include "collector/group.h"
+#include "collector/client.h"
+#include "collector/watch.h"
 #include "sinks/kafka_conf.h"
 
 enum {
         POLL_MESSAGES = 2000,           /* a turn; then the loop looks at its other duties */
         MAX_HEADERS = 64,
         KEEPALIVE_MS = 1000,            /* polled at least so often, for max.poll.interval.ms */
-        DESTROY_S = 5,                  /* for librdkafka to end its threads */
-        ABSENT_PERIOD_MS = 10000,       /* between two questions for a topic that does not exist */
         TROUBLE_STALE_MS = 45000,       /* librdkafka repeats what goes on every 30 s */
-};
-
-/* librdkafka's share of the memory: what lies in its queue between two polls, and one fetch per broker. */
-static const char *const fetch_defaults[] = {
-        "fetch.max.bytes=262144",
-        "fetch.message.max.bytes=262144",
-        "fetch.wait.max.ms=100",
 };
 
 void consume_settle(struct consume *c, struct partition *p, uint64_t seq)
@@ -40,16 +29,6 @@ void consume_settle(struct consume *c, struct partition *p, uint64_t seq)
                 if (p->held == 0)
                         group_forget(c, p);
         }
-}
-
-static rd_kafka_topic_partition_list_t *list_ours(const struct consume *c)
-{
-        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
-        struct partition *p;
-
-        for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;)
-                rd_kafka_topic_partition_list_add(list, p->topic, p->id);
-        return list;
 }
 
 /* --- taking ---------------------------------------------------------------------------------- */
@@ -78,7 +57,10 @@ static void take(struct consume *c, const rd_kafka_message_t *m)
         /* Behind `next`: what was fetched before a seek. Draining: it comes again to the next owner. */
         if (!p || p->state != PART_ACTIVE || m->offset < p->next)
                 return;
-        c->trouble[0] = '\0';
+        if (p->refused)
+                watch_heard(c, p);
+        troubles_end(&c->troubles, TROUBLE_BROKER);
+        troubles_end(&c->troubles, TROUBLE_OTHER);
         struct incoming_header headers[MAX_HEADERS];
         const struct incoming in = { .cluster = c->cluster,
                                      .topic = p->topic,
@@ -101,93 +83,72 @@ static void seek_to(struct consume *c, struct partition *p, int64_t offset)
         }
 }
 
-/* A fetcher that has stopped over its offset takes no seek: the partition is assigned once more. */
-static void assign_again(struct consume *c, const struct partition *p)
+static struct partition *partition_of(const struct consume *c, const rd_kafka_message_t *m)
 {
-        rd_kafka_topic_partition_list_t *list = group_cooperative(c) ? rd_kafka_topic_partition_list_new(1) : list_ours(c);
-
-        if (group_cooperative(c)) {
-                rd_kafka_topic_partition_list_add(list, p->topic, p->id)->offset = p->next;
-                group_report(c, rd_kafka_incremental_unassign(c->rk, list));
-                group_report(c, rd_kafka_incremental_assign(c->rk, list));
-        } else {
-                for (int i = 0; i < list->cnt; i++) {
-                        int64_t next = group_find(c, &list->elems[i])->next;
-                        list->elems[i].offset = next > 0 ? next : RD_KAFKA_OFFSET_BEGINNING;
-                }
-                rd_kafka_assign(c->rk, list);
-        }
-        if (c->paused)
-                rd_kafka_pause_partitions(c->rk, list);
-        rd_kafka_topic_partition_list_destroy(list);
+        return m->rkt ? partitions_get(&c->parts, rd_kafka_topic_name(m->rkt), m->partition) : NULL;
 }
 
-/* Retention was faster than we were.  What lies between is lost, and said so. False: the broker did not answer. */
-static bool leap(struct consume *c, struct partition *p)
+/* The end tells of offsets without a record before it; only while all records that came are taken. */
+static void on_end(struct consume *c, const rd_kafka_message_t *m)
 {
-        int64_t low = 0, high = 0;
+        struct partition *p = partition_of(c, m);
 
-        if (rd_kafka_query_watermark_offsets(c->rk, p->topic, p->id, &low, &high, ASK_TIMEOUT_MS) != 0) {
-                group_trouble(c, "offset %lld of topic %s partition %d no longer exists, and the broker does not say which do",
-                            (long long)p->next, p->topic, p->id);
-                return false;
-        }
-        /* Above the end: the log was made anew or cut back. What is there now was not read: all of it is. */
-        int64_t to = p->next < low || p->next > high ? low : p->next;
-        log_error("consume", "offsets lost: topic=%s partition=%d from=%lld to=%lld", p->topic, p->id,
-                  (long long)p->next, (long long)to);
-        if (to > p->next)
-                stat_add(&c->stats->records_lost, to - p->next);
-        partition_leap(p, to);
-        assign_again(c, p);
-        return true;
-}
-
-static void leap_where_needed(struct consume *c)
-{
-        struct partition *p;
-
-        if (c->rebalance != REB_NONE || loop_now_ms(c->loop) < c->ask_again_ms)
+        if (!p || p->state != PART_ACTIVE)
                 return;
-        for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;)
-                if (p->out_of_range && p->held == 0 && !leap(c, p)) {
-                        c->ask_again_ms = loop_now_ms(c->loop) + ASK_TIMEOUT_MS;
-                        return;         /* each question holds the loop for as long */
-                }
+        p->ended = true;
+        partition_pass(p, m->offset);
+        if (p->refused)
+                watch_heard(c, p);
 }
 
-static void on_out_of_range(struct consume *c, const rd_kafka_message_t *m)
+static void on_fatal(struct consume *c)
 {
-        struct partition *p = m->rkt ? partitions_get(&c->parts, rd_kafka_topic_name(m->rkt), m->partition) : NULL;
+        char why[256];
 
-        stat_inc(&c->stats->offset_resets);
-        if (p)
-                p->out_of_range = true;
+        switch (rd_kafka_fatal_error(c->rk, why, sizeof(why))) {
+        case RD_KAFKA_RESP_ERR_NO_ERROR:
+                break;
+        case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+                troubles_set(&c->troubles, TROUBLE_FATAL,
+                             "another member of group %s has the same kafka.group_instance_id, %s: give each collector its "
+                             "own and start this one anew",
+                             c->config->kafka.group, c->config->kafka.group_instance_id);
+                break;
+        default:
+                troubles_set(&c->troubles, TROUBLE_FATAL, "kafka: %s: the collector must be started anew", why);
+        }
 }
 
 static void on_error(struct consume *c, const rd_kafka_message_t *m)
 {
-        struct partition *p;
-
-        switch (m->err) {
-        case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-                p = partitions_get(&c->parts, rd_kafka_topic_name(m->rkt), m->partition);
-                if (p)
-                        p->ended = true;
+        if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+                on_end(c, m);
                 return;
-        case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-        case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-                on_out_of_range(c, m);
-                return;
-        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-                stat_inc(&c->stats->consumer_errors);
-                c->absent = true;
-                return;
-        default:
-                stat_inc(&c->stats->consumer_errors);
-                group_trouble(c, "kafka: %s", rd_kafka_message_errstr(m));
-                log_warn("consume", "%s", c->trouble);
         }
+        if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+                watch_out_of_range(c, partition_of(c, m));
+                return;
+        }
+        stat_inc(&c->stats->consumer_errors);
+        switch (m->err) {
+        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+                watch_refused(c, NULL, m->err);
+                break;
+        case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+                watch_refused(c, partition_of(c, m), m->err);
+                break;
+        case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+                troubles_set(&c->troubles, TROUBLE_GROUP, "group %s takes no member of this user: %s", c->config->kafka.group,
+                             rd_kafka_err2str(m->err));
+                break;
+        case RD_KAFKA_RESP_ERR__FATAL:
+                on_fatal(c);
+                break;
+        default:
+                troubles_set(&c->troubles, TROUBLE_OTHER, "kafka: %s", rd_kafka_message_errstr(m));
+                c->heard_ms = loop_now_ms(c->loop);
+        }
+        log_warn("consume", "%s", rd_kafka_message_errstr(m));
 }
 
 static void poll(struct consume *c)
@@ -220,24 +181,12 @@ static void on_readable(struct io *io, uint32_t events)
         poll(io->arg);
 }
 
-static void ask_for_absent_topic(struct consume *c)
+static void forget_what_is_old(struct consume *c)
 {
-        const char *topic;
-
-        if (!c->absent || loop_now_ms(c->loop) < c->ask_absent_ms)
+        if (loop_now_ms(c->loop) - c->heard_ms <= TROUBLE_STALE_MS)
                 return;
-        c->ask_absent_ms = loop_now_ms(c->loop) + ABSENT_PERIOD_MS;
-        switch (absent_topic(c->rk, &c->config->kafka.topics, &topic)) {
-        case 0:
-                c->absent = false;
-                c->trouble[0] = '\0';
-                break;
-        case 1:
-                group_trouble(c, "topic %s does not exist", topic);
-                break;
-        default:
-                break;  /* what is wrong with the broker has its own sentence */
-        }
+        troubles_end(&c->troubles, TROUBLE_BROKER);
+        troubles_end(&c->troubles, TROUBLE_OTHER);
 }
 
 static void keepalive(struct timer *t)
@@ -245,14 +194,15 @@ static void keepalive(struct timer *t)
         struct consume *c = t->arg;
 
         poll(c);
-        ask_for_absent_topic(c);
+        forget_what_is_old(c);
+        watch_second(c);
         timer_arm(c->loop, t, KEEPALIVE_MS);
 }
 
 void consume_turn(struct consume *c)
 {
         group_step(c);
-        leap_where_needed(c);
+        watch_turn(c);
         group_commit_when_due(c);
 }
 
@@ -262,7 +212,7 @@ void consume_pause(struct consume *c)
 {
         if (c->paused)
                 return;
-        rd_kafka_topic_partition_list_t *list = list_ours(c);
+        rd_kafka_topic_partition_list_t *list = consume_list(c);
         rd_kafka_pause_partitions(c->rk, list);
         rd_kafka_topic_partition_list_destroy(list);
         c->paused = true;
@@ -276,7 +226,7 @@ void consume_resume(struct consume *c)
 
         if (!c->paused || c->stopping)
                 return;
-        rd_kafka_topic_partition_list_t *list = list_ours(c);
+        rd_kafka_topic_partition_list_t *list = consume_list(c);
         rd_kafka_resume_partitions(c->rk, list);
         rd_kafka_topic_partition_list_destroy(list);
         for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;)
@@ -317,18 +267,58 @@ bool consume_joined(const struct consume *c)
 
 const char *consume_trouble(const struct consume *c)
 {
-        bool stale = loop_now_ms(c->loop) - c->trouble_ms > TROUBLE_STALE_MS;
-        return c->trouble[0] && !stale ? c->trouble : NULL;
+        return troubles_first(&c->troubles);
 }
 
+/* Of a paused partition librdkafka hears nothing: its end is asked for (watch.c). */
 int64_t consume_lag(const struct consume *c, const struct partition *p)
 {
         int64_t low = -1, high = -1;
 
-        if (rd_kafka_get_watermark_offsets(c->rk, p->topic, p->id, &low, &high) != 0 || high < 0)
+        if (rd_kafka_get_watermark_offsets(c->rk, p->topic, p->id, &low, &high) != 0)
+                high = -1;
+        if (p->end > high)
+                high = p->end;
+        if (high < 0)
                 return -1;
         int64_t from = ackwin_committed(&p->window) > low ? ackwin_committed(&p->window) : low;
         return high > from ? high - from : 0;
+}
+
+int64_t consume_total_lag(const struct consume *c)
+{
+        struct partition *p;
+        int64_t sum = 0;
+
+        for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;) {
+                int64_t lag = consume_lag(c, p);
+                sum += lag > 0 ? lag : 0;
+        }
+        return sum;
+}
+
+int64_t consume_catch_up_s(const struct consume *c)
+{
+        return lag_catch_up_s(&c->lag);
+}
+
+int64_t consume_oldest_ms(const struct consume *c)
+{
+        int64_t now = loop_now_ms(c->loop), oldest = 0, stands;
+        struct partition *p;
+
+        for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;)
+                if ((stands = partition_stands_ms(p, now)) > oldest)
+                        oldest = stands;
+        for (size_t i = 0; i < c->ngone; i++)
+                if ((stands = partition_stands_ms(c->gone[i], now)) > oldest)
+                        oldest = stands;
+        return oldest;
+}
+
+size_t consume_fetched(const struct consume *c)
+{
+        return rd_kafka_queue_length(c->queue);
 }
 
 const struct partitions *consume_partitions(const struct consume *c)
@@ -336,118 +326,30 @@ const struct partitions *consume_partitions(const struct consume *c)
         return &c->parts;
 }
 
+const struct partition *const *consume_gone(const struct consume *c, size_t *ret_n)
+{
+        *ret_n = c->ngone;
+        return (const struct partition *const *)c->gone;
+}
+
 /* --- life ------------------------------------------------------------------------------------ */
 
-static void on_kafka_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
+void consume_on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
 {
         struct consume *c = opaque;
+        char sentence[512];
 
         (void)rk;
         stat_inc(&c->stats->consumer_errors);
-        if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !c->trouble[0])     /* the broker's own error says more */
-                kafka_sentence(reason, c->trouble, sizeof(c->trouble));
-        c->trouble_ms = loop_now_ms(c->loop);
-}
-
-static int set_properties(struct consume *c, rd_kafka_conf_t *conf, struct err *e)
-{
-        const struct consumer_config *k = &c->config->kafka;
-        char session[32];
-
-        snprintf(session, sizeof(session), "%lld", (long long)k->session_timeout_ms);
-        const char *const own[][2] = {
-                { "group.id", k->group },
-                { "enable.auto.commit", "false" },
-                { "enable.auto.offset.store", "false" },
-                { "auto.offset.reset", "error" },
-                { "partition.assignment.strategy",
-                  k->assignment == ASSIGN_COOPERATIVE ? "cooperative-sticky" : "range" },
-                { "session.timeout.ms", session },
-                /* Of a consumer only a lower bound of fetch.max.bytes: a larger record still arrives. */
-                { "message.max.bytes", "65536" },
-                { "queued.max.messages.kbytes", "8192" },
-                { "queued.min.messages", "20000" },
-                { "enable.partition.eof", c->config->once ? "true" : "false" },
-        };
-        for (size_t i = 0; i < ARRAY_LEN(own); i++) {
-                int r = kafka_conf_set(conf, own[i][0], own[i][1], e);
-                if (r < 0)
-                        return r;
+        if (err == RD_KAFKA_RESP_ERR__FATAL) {
+                on_fatal(c);
+                return;
         }
-        rd_kafka_conf_set_opaque(conf, c);
-        rd_kafka_conf_set_rebalance_cb(conf, group_on_rebalance);
-        rd_kafka_conf_set_offset_commit_cb(conf, group_on_commit);
-        rd_kafka_conf_set_error_cb(conf, on_kafka_error);
-        kafka_conf_log(conf);
-        return 0;
-}
-
-static int make_client(struct consume *c, struct err *e)
-{
-        const struct strlist *user = &c->config->kafka.librdkafka;
-        size_t ndefaults = ARRAY_LEN(fetch_defaults);
-        struct strlist all = { xcalloc(ndefaults + user->n, sizeof(char *)), ndefaults + user->n };
-        rd_kafka_conf_t *conf;
-        char text[512];
-
-        for (size_t i = 0; i < all.n; i++)      /* borrowed strings; the user's come last and win */
-                all.v[i] = i < ndefaults ? (char *)fetch_defaults[i] : user->v[i - ndefaults];
-        int r = kafka_conf_new(c->config->kafka.brokers, &all, &conf, e);
-        free(all.v);
-        if (r < 0)
-                return r;
-        r = set_properties(c, conf, e);
-        if (r < 0) {
-                rd_kafka_conf_destroy(conf);
-                return r;
-        }
-        c->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
-        if (!c->rk) {
-                rd_kafka_conf_destroy(conf);
-                return err_set(e, EINVAL, "kafka: %s", text);
-        }
-        rd_kafka_poll_set_consumer(c->rk);
-        return 0;
-}
-
-static int subscribe(struct consume *c, struct err *e)
-{
-        const struct strlist *topics = &c->config->kafka.topics;
-        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)topics->n);
-
-        for (size_t i = 0; i < topics->n; i++)
-                rd_kafka_topic_partition_list_add(list, topics->v[i], RD_KAFKA_PARTITION_UA);
-        rd_kafka_resp_err_t r = rd_kafka_subscribe(c->rk, list);
-        rd_kafka_topic_partition_list_destroy(list);
-        return r == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : err_set(e, EINVAL, "kafka.topics: %s", rd_kafka_err2str(r));
-}
-
-/* Without the group: every partition of the topics, from its beginning.  Waits for the broker. */
-static int take_all(struct consume *c, struct err *e)
-{
-        const struct strlist *topics = &c->config->kafka.topics;
-        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
-        const struct rd_kafka_metadata *all;
-        rd_kafka_resp_err_t r = rd_kafka_metadata(c->rk, 1, NULL, &all, (int)c->config->start_timeout_ms);
-
-        if (r != RD_KAFKA_RESP_ERR_NO_ERROR) {
-                rd_kafka_topic_partition_list_destroy(list);
-                return err_set(e, EHOSTUNREACH, "no answer from kafka %s: %s", c->config->kafka.brokers, rd_kafka_err2str(r));
-        }
-        for (size_t i = 0; i < topics->n; i++)
-                for (int t = 0; t < all->topic_cnt; t++)
-                        if (strcmp(all->topics[t].topic, topics->v[i]) == 0)
-                                for (int p = 0; p < all->topics[t].partition_cnt; p++)
-                                        rd_kafka_topic_partition_list_add(list, topics->v[i], p)->offset =
-                                                RD_KAFKA_OFFSET_BEGINNING;
-        rd_kafka_metadata_destroy(all);
-        if (list->cnt == 0) {
-                rd_kafka_topic_partition_list_destroy(list);
-                return err_set(e, EHOSTUNREACH, "kafka %s has no topic %s", c->config->kafka.brokers, topics->v[0]);
-        }
-        c->moving = list;
-        group_enter(c, REB_STARTING);
-        return 0;
+        c->heard_ms = loop_now_ms(c->loop);
+        if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && troubles_has(&c->troubles, TROUBLE_BROKER))
+                return;         /* the broker's own error says more */
+        kafka_sentence(reason, sentence, sizeof(sentence));
+        troubles_set(&c->troubles, TROUBLE_BROKER, "%s", sentence);
 }
 
 struct consume *consume_new(struct loop *l, const struct collector_config *config, struct collector_stats *stats,
@@ -466,8 +368,10 @@ struct consume *consume_new(struct loop *l, const struct collector_config *confi
                 err_set(e, errno, "eventfd: %s", strerror(errno));
                 goto fail;
         }
-        if (make_client(c, e) < 0 || (config->dry_run ? take_all(c, e) : subscribe(c, e)) < 0)
+        if (client_open(c, e) < 0)
                 goto fail;
+        c->asker = asker_new(l, c->rk, watch_answered, c);
+        c->ask_topics_ms = loop_now_ms(l) + TOPICS_PERIOD_MS;
         c->queue = rd_kafka_queue_get_consumer(c->rk);
         rd_kafka_queue_io_event_enable(c->queue, c->io.fd, &one, sizeof(one));
         c->answers = rd_kafka_queue_new(c->rk);
@@ -545,38 +449,6 @@ void consume_close(struct consume *c, int64_t timeout_ms)
         leave_group(c, deadline_ns);
 }
 
-static void *destroy(void *rk)
-{
-        rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-        return NULL;
-}
-
-/* librdkafka 2.0 may never come back from it, seen with a topic that was deleted and made anew. */
-static void destroy_client(rd_kafka_t *rk)
-{
-        pthread_t thread;
-        struct timespec deadline;
-
-        if (pthread_create(&thread, NULL, destroy, rk) != 0) {
-                destroy(rk);
-                return;
-        }
-        clock_gettime(CLOCK_REALTIME, &deadline);
-        deadline.tv_sec += DESTROY_S;
-        if (pthread_timedjoin_np(thread, NULL, &deadline) != 0) {
-                log_warn("consume", "librdkafka does not end its consumer; going on without it");
-                pthread_detach(thread);
-        }
-}
-
-/* librdkafka 2.0 aborts when it ends a member that has joined and got no assignment yet: its sticky assignor insists
- * on a state that only the first assignment makes (rd_kafka_sticky_assignor_state_destroy).  Such a client has left
- * its group and is given up as it is; the process is about to end, or begins a new one. */
-static bool may_destroy(const struct consume *c)
-{
-        return c->assigned || !c->joined || c->config->kafka.assignment != ASSIGN_COOPERATIVE;
-}
-
 void consume_free(struct consume *c)
 {
         struct partition *p;
@@ -585,6 +457,7 @@ void consume_free(struct consume *c)
                 return;
         timer_disarm(c->loop, &c->keepalive);
         loop_del(c->loop, &c->io);
+        asker_free(c->asker);
         for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL; i = 0)
                 group_part_with(c, p, "stop");
         for (size_t i = 0; i < c->ngone; i++) {
@@ -602,8 +475,7 @@ void consume_free(struct consume *c)
                 rd_kafka_queue_io_event_enable(c->answers, -1, NULL, 0);
                 rd_kafka_queue_destroy(c->answers);
         }
-        if (c->rk && may_destroy(c))
-                destroy_client(c->rk);
+        client_bury(c);
         stat_set(&c->stats->paused, 0);
         if (c->io.fd >= 0)
                 close(c->io.fd);

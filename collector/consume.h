@@ -59,6 +59,12 @@ bool consume_joined(const struct consume *c);   /* the coordinator has given us 
 bool consume_at_end(const struct consume *c);   /* --once: the end of every partition was seen */
 const char *consume_trouble(const struct consume *c);   /* one sentence, or NULL */
 int64_t consume_lag(const struct consume *c, const struct partition *p);        /* records to the end as last heard of; -1: unknown */
+int64_t consume_total_lag(const struct consume *c);     /* of the partitions of which it is known */
+int64_t consume_catch_up_s(const struct consume *c);    /* until there is none, at the rate of late; -1: unknown, or never */
+int64_t consume_oldest_ms(const struct consume *c);     /* how long a record has not been settled, to a second or so; 0: none */
+size_t consume_fetched(const struct consume *c);        /* records in librdkafka's queue */
 const struct partitions *consume_partitions(const struct consume *c);
+/* Those that are no longer ours and wait for late answers. */
+const struct partition *const *consume_gone(const struct consume *c, size_t *ret_n);
 
 #endif

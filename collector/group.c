@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector/group.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,16 +22,6 @@ void group_enter(struct consume *c, enum rebalance to)
 bool group_cooperative(const struct consume *c)
 {
         return strcmp(rd_kafka_rebalance_protocol(c->rk), "COOPERATIVE") == 0;
-}
-
-void group_trouble(struct consume *c, const char *fmt, ...)
-{
-        va_list ap;
-
-        va_start(ap, fmt);
-        vsnprintf(c->trouble, sizeof(c->trouble), fmt, ap);
-        va_end(ap);
-        c->trouble_ms = loop_now_ms(c->loop);
 }
 
 /* --- partitions come and go ------------------------------------------------------------------ */
@@ -137,7 +126,7 @@ static bool take_starts(struct consume *c, const rd_kafka_topic_partition_list_t
                         rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)offsets, tp->topic,
                                                            tp->partition);
                 if (!found || found->err) {
-                        group_trouble(c, "committed offset of group %s for topic %s partition %d cannot be read: %s",
+                        troubles_set(&c->troubles, TROUBLE_START, "committed offset of group %s for topic %s partition %d cannot be read: %s",
                                     c->config->kafka.group, tp->topic, tp->partition,
                                     found ? rd_kafka_err2str(found->err) : "it is not in the answer");
                         return false;
@@ -163,7 +152,7 @@ static bool take_answer(struct consume *c, rd_kafka_event_t *answer)
                 why = rd_kafka_error_string(error);
         if (!why && n > 0)
                 return take_starts(c, rd_kafka_group_result_partitions(groups[0]));
-        group_trouble(c, "committed offsets of group %s cannot be read: %s", c->config->kafka.group,
+        troubles_set(&c->troubles, TROUBLE_START, "committed offsets of group %s cannot be read: %s", c->config->kafka.group,
                     why ? why : "the answer is empty");
         return false;
 }
@@ -194,7 +183,7 @@ static void start_partitions(struct consume *c)
 {
         if (!starts_are_known(c))
                 return;
-        c->trouble[0] = '\0';
+        troubles_end(&c->troubles, TROUBLE_START);
         for (int i = 0; i < c->moving->cnt; i++)
                 add_partition(c, &c->moving->elems[i]);
         if (group_cooperative(c))
@@ -310,6 +299,8 @@ void group_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_
         if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
                 CHECK(!c->moving);
                 c->assigned = true;
+                troubles_end(&c->troubles, TROUBLE_GROUP);
+                troubles_end(&c->troubles, TROUBLE_COMMIT);
                 set_moving(c, list);
                 c->ask_again_ms = 0;
                 group_enter(c, REB_STARTING);
@@ -342,6 +333,13 @@ void group_commit(struct consume *c)
         c->commit_after_ms = loop_now_ms(c->loop) + c->config->commit_interval_ms;
 }
 
+/* Our standing in the group has changed: another assignment follows, and says where to go on. */
+static bool is_of_a_rebalance(rd_kafka_resp_err_t err)
+{
+        return err == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS || err == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
+               err == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
+}
+
 void group_on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *opaque)
 {
         struct consume *c = opaque;
@@ -357,9 +355,14 @@ void group_on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_par
         }
         if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
                 stat_inc(&c->stats->commits);
+                troubles_end(&c->troubles, TROUBLE_GROUP);
+                troubles_end(&c->troubles, TROUBLE_COMMIT);
                 return;
         }
         stat_inc(&c->stats->commit_errors);
+        if (!is_of_a_rebalance(err))
+                troubles_set(&c->troubles, TROUBLE_COMMIT, "offsets of group %s cannot be committed: %s",
+                             c->config->kafka.group, rd_kafka_err2str(err));
         log_warn("consume", "offsets not committed, tried again: %s", rd_kafka_err2str(err));
 }
 

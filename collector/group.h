@@ -11,9 +11,10 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "collector/asker.h"
 #include "collector/consume.h"
-
-enum { ASK_TIMEOUT_MS = 1000 };         /* for an answer of the broker */
+#include "collector/lag.h"
+#include "collector/troubles.h"
 
 enum rebalance { REB_NONE, REB_STARTING, REB_DRAINING, REB_COMMITTING };
 
@@ -40,19 +41,26 @@ struct consume {
         rd_kafka_queue_t *answers;      /* owned: to questions for committed offsets */
         int64_t deadline_ms, ask_again_ms;
 
-        bool absent;                    /* a topic is not there: asked for until it is */
-        int64_t ask_absent_ms;
         bool committing;                /* one commit at a time */
         bool assigned;                  /* at least once since the client was made */
         bool joined;                    /* the coordinator had given it a member id when it was closed */
         int64_t commit_after_ms;
         char *cluster;                  /* owned */
-        char trouble[512];
-        int64_t trouble_ms;             /* when it was last heard of */
+        struct troubles troubles;
+        int64_t heard_ms;               /* when librdkafka last told of one that ends by its age */
+
+        /* watch.c's */
+        struct asker *asker;            /* owned */
+        bool topics_asked_for;          /* a topic is missing or refused: until all are there */
+        int64_t ask_topics_ms, ask_range_ms, ask_ends_ms, try_refused_ms;      /* not before */
+        struct lag lag;
+        uintptr_t lag_of;               /* the rebalance after which it was observed */
 };
 
+rd_kafka_topic_partition_list_t *consume_list(const struct consume *c);        /* ours, without offsets; the caller's */
+void consume_on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque);
+
 bool group_cooperative(const struct consume *c);
-void group_trouble(struct consume *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 struct partition *group_find(const struct consume *c, const rd_kafka_topic_partition_t *tp);     /* NULL: not ours */
 void group_part_with(struct consume *c, struct partition *p, const char *why);

@@ -32,7 +32,8 @@ struct partition *partition_new(const char *topic, int32_t id, int64_t start)
 
         p->topic = xstrdup(topic);
         p->id = id;
-        p->next = p->stored = start;
+        p->next = p->stored = p->looked_at = start;
+        p->end = -1;
         ackwin_init(&p->window, MAX_INFLIGHT, start);
         return p;
 }
@@ -97,6 +98,30 @@ bool partition_settle(struct partition *p, uint64_t seq)
         return true;
 }
 
+void partition_pass(struct partition *p, int64_t offset)
+{
+        CHECK(p->state == PART_ACTIVE);
+        if (offset <= p->next)
+                return;         /* of before a seek */
+        p->next = offset;
+        ackwin_skip(&p->window, offset);
+}
+
+void partition_look(struct partition *p, int64_t now_ms)
+{
+        int64_t settled = ackwin_committed(&p->window);
+
+        if (p->held == 0 || settled != p->looked_at || p->since_ms == 0)
+                p->since_ms = now_ms;
+        p->looked_at = settled;
+        p->overdue = partition_stands_ms(p, now_ms) >= OVERDUE_MS;
+}
+
+int64_t partition_stands_ms(const struct partition *p, int64_t now_ms)
+{
+        return p->held > 0 && p->since_ms > 0 ? now_ms - p->since_ms : 0;
+}
+
 void partition_leap(struct partition *p, int64_t offset)
 {
         if (offset < p->next) {
@@ -105,6 +130,7 @@ void partition_leap(struct partition *p, int64_t offset)
                 ackwin_init(&p->window, MAX_INFLIGHT, offset);
                 p->stored = offset;
         }
+        p->end = -1;
         p->next = offset;
         p->out_of_range = false;
 }

@@ -32,6 +32,8 @@ enum partition_state { PARTITION_STATES(PARTITION_STATE_ENUM) PART_NSTATES };
 #undef PARTITION_STATE_ENUM
 extern const char *const partition_state_text[PART_NSTATES];
 
+enum { OVERDUE_MS = 5 * 60 * 1000 };
+
 struct partition {
         enum partition_state state;     /* assigned by partition_enter only */
         char *topic;                    /* owned */
@@ -43,7 +45,12 @@ struct partition {
         int64_t stored;                 /* committed at the broker, as far as answered */
         size_t held;                    /* records, or documents of them, taken and not settled */
         bool out_of_range;              /* the offset to take next no longer exists */
-        bool ended;                     /* --once: its end was seen */
+        bool ended;                     /* its end was seen */
+        int refused;                    /* the broker's error while it gives no records of it; 0: none */
+        int64_t end;                    /* behind its last record, as asked for while paused; -1: not asked yet */
+
+        int64_t looked_at, since_ms;    /* where its window stood when last looked at, and since when it does */
+        bool overdue;                   /* for longer than OVERDUE_MS */
 };
 
 /* The partitions that are ours, by topic and number; owns them until they are gone. */
@@ -65,6 +72,13 @@ void partition_share(struct partition *p, uint64_t seq, uint32_t n);
 
 /* One of its records, or documents, is settled. False: late, the window was not moved. The caller frees p when it is gone and held is 0. */
 bool partition_settle(struct partition *p, uint64_t seq);
+
+/* No record stands between the last one taken and `offset`: control records, aborted transactions, compaction. */
+void partition_pass(struct partition *p, int64_t offset);
+
+/* Looks how long the oldest record has not been settled: call it every second or so. */
+void partition_look(struct partition *p, int64_t now_ms);
+int64_t partition_stands_ms(const struct partition *p, int64_t now_ms);
 
 /* Go on at `offset`: forward over what is lost, or back in a topic that was made anew. Nothing may be held to go back. */
 void partition_leap(struct partition *p, int64_t offset);

@@ -62,6 +62,8 @@
         X(COUNTER, commits, "commits_total", NULL, "Offset commits that succeeded.")                        \
         X(COUNTER, commit_errors, "commit_errors_total", NULL, "Offset commits that failed.")               \
         X(COUNTER, consumer_errors, "consumer_errors_total", NULL, "Errors the consumer reported.")         \
+        X(COUNTER, overdue, "overdue_total", NULL,                                                          \
+          "Times the oldest record of a partition was not settled for five minutes; /status names it.")     \
         X(COUNTER, offset_resets, "offset_resets_total", NULL,                                              \
           "Partitions whose next offset no longer existed.")                                                \
         X(COUNTER, records_lost, "records_lost_total", NULL,                                                \

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "collector/client.h"
 #include "collector/collector.h"
 #include "collector/dead.h"
 #include "status/metrics.h"
@@ -64,10 +65,24 @@ static void put_lags(struct metrics *m, struct collector *c)
                 snprintf(id, sizeof(id), "%d", p->id);
                 metrics_label(&labels, "topic", p->topic);
                 metrics_label(&labels, "partition", id);
-                metrics_value(m, STAT_GAUGE, "partition_lag_records", buf_cstr(&labels),
-                              "Records of the partition that are not settled yet.", (double)lag);
+                metrics_value(m, STAT_GAUGE, "lag_records", buf_cstr(&labels),
+                              "Records between what is settled and the end of the partition.", (double)lag);
                 buf_fini(&labels);
         }
+}
+
+/* The part of the memory that librdkafka fills on its own. */
+static void put_fetch_queue(struct metrics *m, const struct collector *c)
+{
+        struct fetch_limits limits = client_fetch_limits(c->config.memory);
+
+        metrics_value(m, STAT_GAUGE, "fetch_queue_records", NULL, "Records fetched from Kafka and not yet taken.",
+                      (double)consume_fetched(c->consume));
+        metrics_value(m, STAT_GAUGE, "fetch_queue_limit_records", NULL,
+                      "Records at which nothing more is fetched; each broker may have one answer on its way.",
+                      (double)limits.records);
+        metrics_value(m, STAT_GAUGE, "fetch_queue_limit_bytes", NULL, "Payload at which nothing more is fetched.",
+                      (double)limits.payload_bytes);
 }
 
 static unsigned get_metrics(void *arg, struct buf *body)
@@ -80,6 +95,13 @@ static unsigned get_metrics(void *arg, struct buf *body)
         metrics_begin(&m, body, "sluice_collector_");
         metrics_rows(&m, rows, ARRAY_LEN(rows), &c->stats);
         put_lags(&m, c);
+        if (consume_catch_up_s(c->consume) >= 0)
+                metrics_value(&m, STAT_GAUGE, "catch_up_seconds", NULL, "Time until the lag is gone, at the rate of late.",
+                              (double)consume_catch_up_s(c->consume));
+        metrics_value(&m, STAT_GAUGE, "oldest_in_flight_seconds", NULL,
+                      "How long the oldest record of a partition has not been settled.",
+                      (double)(consume_oldest_ms(c->consume) / 1000));
+        put_fetch_queue(&m, c);
         metrics_value(&m, STAT_GAUGE, "loop_held_worst_seconds", NULL,
                       "Longest time one callback held the loop in the last minute.", (double)lag.worst_us / 1e6);
         metrics_value(&m, STAT_GAUGE, "ready", NULL, "1 when /readyz says 200.",
@@ -107,6 +129,44 @@ static void show_partition(struct json_out *w, struct collector *c, const struct
         json_int(w, "held", (int64_t)p->held);
         json_int(w, "lag", consume_lag(c->consume, p));
         json_close(w, '}');
+}
+
+/* Named: what has not been settled for five minutes. */
+static void show_overdue(struct json_out *w, struct collector *c, const struct partition *p)
+{
+        if (!p->overdue)
+                return;
+        json_open(w, NULL, '{');
+        json_str(w, "topic", p->topic);
+        json_int(w, "partition", p->id);
+        json_int(w, "offset", ackwin_committed(&p->window));
+        json_int(w, "held", (int64_t)p->held);
+        json_int(w, "seconds", partition_stands_ms(p, loop_now_ms(c->loop)) / 1000);
+        json_close(w, '}');
+}
+
+static void show_all_overdue(struct json_out *w, struct collector *c)
+{
+        const struct partitions *ps = consume_partitions(c->consume);
+        struct partition *p;
+        size_t n;
+        const struct partition *const *gone = consume_gone(c->consume, &n);
+
+        json_open(w, "overdue", '[');
+        for (size_t i = 0; (p = map_next(&ps->map, &i)) != NULL;)
+                show_overdue(w, c, p);
+        for (size_t i = 0; i < n; i++)
+                show_overdue(w, c, gone[i]);
+        json_close(w, ']');
+}
+
+static void show_lag(struct json_out *w, const struct collector *c)
+{
+        json_int(w, "lag", consume_total_lag(c->consume));
+        if (consume_catch_up_s(c->consume) >= 0)
+                json_int(w, "catch_up_seconds", consume_catch_up_s(c->consume));
+        else
+                json_str(w, "catch_up_seconds", NULL);
 }
 
 static void show_ledger(struct json_out *w, const struct collector_stats *s)
@@ -142,6 +202,8 @@ static unsigned get_status(void *arg, struct buf *body)
         json_bool(&w, "paused", consume_paused(c->consume));
         json_str(&w, "loop_worst", lag.worst_name);
         json_int(&w, "loop_worst_us", lag.worst_us);
+        show_lag(&w, c);
+        show_all_overdue(&w, c);
         json_open(&w, "partitions", '[');
         for (size_t i = 0; (p = map_next(&ps->map, &i)) != NULL;)
                 show_partition(&w, c, p);

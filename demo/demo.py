@@ -140,7 +140,7 @@ state = {quoted(self.folder / "state")};
             "acknowledged": shipped("lines_acked_total"), "consumed": collected("records_consumed_total"),
             "indexed": collected("records_indexed_total"), "duplicates": collected("records_duplicate_total"),
             "dead": collected("records_dead_lettered_total") + collected("records_dropped_total"),
-            "lag_bytes": shipped("lag_bytes"), "lag_records": collected("partition_lag_records"),
+            "lag_bytes": shipped("lag_bytes"), "lag_records": collected("lag_records"),
         }
 
     def processes(self):

@@ -203,6 +203,11 @@ static const struct rd_kafka_metadata_topic *find(const struct kafka_probe *p, c
         return NULL;
 }
 
+const char *kafka_probe_name(const struct kafka_probe *p, int i)
+{
+        return i < p->metadata->topic_cnt ? p->metadata->topics[i].topic : NULL;
+}
+
 bool kafka_probe_has(const struct kafka_probe *p, const char *topic)
 {
         return find(p, topic) != NULL;

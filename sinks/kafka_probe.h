@@ -24,6 +24,8 @@ struct kafka_probe *kafka_probe_new(const char *brokers, const struct strlist *p
                                     struct report *report);
 void kafka_probe_free(struct kafka_probe *p);           /* NULL ok */
 
+/* The topics of the cluster, one after the other; NULL: no more. Borrowed. */
+const char *kafka_probe_name(const struct kafka_probe *p, int i);
 bool kafka_probe_has(const struct kafka_probe *p, const char *topic);
 
 /* One line about the topic; absent is a failure, records of largest_record bytes not fitting is a warning; 0: it is only

@@ -78,6 +78,7 @@ static struct member *join(const struct mock_kafka *k, enum assignment assignmen
                                                     .group = (char *)"g",
                                                     .assignment = assignment,
                                                     .session_timeout_ms = 6000 };
+        m->config.memory = 40 << 20;
         m->config.commit_interval_ms = 50;
         m->config.revoke_timeout_ms = revoke_timeout_ms;
         m->loop = loop_new(&clock_system, &e);
@@ -266,6 +267,54 @@ static void pause_and_resume_leave_no_gap_and_no_double(void **state)
         leave(m);
 }
 
+static int64_t mono_us(void)
+{
+        return clock_system.mono_ns(&clock_system) / 1000;
+}
+
+/* Without the seek of consume_resume librdkafka lets up to a second pass. A busy machine may delay one of them. */
+static void after_a_resume_records_come_at_once(void **state)
+{
+        struct mock_kafka *k = *state;
+        enum { ROUNDS = 9, AT_ONCE_US = 200000 };
+        int at_once = 0;
+
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        put_records(k, 0, 1);
+        WAIT(m->ntaken == 1, m, NULL);
+        for (int round = 0; round < ROUNDS; round++) {
+                size_t before = m->ntaken;
+                consume_pause(m->consume);
+                put_records(k, 0, 100);
+                for (int i = 0; i < 20; i++)
+                        loop_turn(m->loop, 10);
+                int64_t begun = mono_us();
+                consume_resume(m->consume);
+                WAIT(m->ntaken > before, m, NULL);
+                at_once += mono_us() - begun < AT_ONCE_US;
+                WAIT(m->ntaken == before + 100, m, NULL);
+        }
+        assert_true(at_once > ROUNDS / 2);
+        leave(m);
+}
+
+static void the_lag_of_a_paused_partition_grows(void **state)
+{
+        struct mock_kafka *k = *state;
+
+        put_records(k, 0, 5);
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(m->ntaken == 5 && consume_total_lag(m->consume) == 0, m, NULL);
+        consume_pause(m->consume);
+        put_records(k, 0, 7);
+        put_records(k, 1, 3);
+        WAIT(consume_total_lag(m->consume) == 10, m, NULL);
+        assert_int_equal(m->ntaken, 5);
+        consume_resume(m->consume);
+        WAIT(consume_total_lag(m->consume) == 0, m, NULL);
+        leave(m);
+}
+
 /* One member has both partitions, a second joins: the partition that moves is drained first. */
 static void revoked_partitions_are_drained_and_committed_before_they_go(void **state, enum assignment assignment)
 {
@@ -375,6 +424,67 @@ static void the_loop_turns_while_it_asks_where_to_start(void **state)
         leave(m);
 }
 
+/* librdkafka says it once, and nothing when it is over. */
+static void a_topic_that_is_refused_is_named_until_it_is_not(void **state)
+{
+        struct mock_kafka *k = *state;
+
+        put_records(k, 0, 3);
+        rd_kafka_mock_topic_set_error(k->cluster, "logs", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(says(m, "topic logs cannot be read: Broker: Topic authorization failed"), m, NULL);
+        assert_true(loop_lag(m->loop).worst_us < 300 * 1000);
+        rd_kafka_mock_topic_set_error(k->cluster, "logs", RD_KAFKA_RESP_ERR_NO_ERROR);
+        WAIT(!consume_trouble(m->consume), m, NULL);
+        leave(m);
+}
+
+static void a_partition_that_is_refused_is_tried_until_it_is_not(void **state)
+{
+        struct mock_kafka *k = *state;
+        const int16_t fetch = 1;
+
+        put_records(k, 0, 3);
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(m->ntaken == 3, m, NULL);
+        rd_kafka_mock_push_request_errors(k->cluster, fetch, 1, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+        WAIT(says(m, "topic logs cannot be read: Broker: Topic authorization failed"), m, NULL);
+        WAIT(!consume_trouble(m->consume), m, NULL);
+        put_records(k, 0, 1);
+        WAIT(m->ntaken == 4, m, NULL);
+        leave(m);
+}
+
+static void a_group_that_is_refused_is_named_until_it_is_not(void **state)
+{
+        struct mock_kafka *k = *state;
+        const int16_t join_group = 11;
+
+        put_records(k, 0, 3);
+        rd_kafka_mock_push_request_errors(k->cluster, join_group, 2, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+                                          RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(says(m, "group g takes no member of this user: Broker: Group authorization failed"), m, NULL);
+        WAIT(m->ntaken == 3, m, NULL);
+        assert_null(consume_trouble(m->consume));
+        leave(m);
+}
+
+static void a_commit_that_is_refused_is_named_until_one_succeeds(void **state)
+{
+        struct mock_kafka *k = *state;
+        const int16_t offset_commit = 8;
+
+        rd_kafka_mock_push_request_errors(k->cluster, offset_commit, 2, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+                                          RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
+        put_records(k, 0, 3);
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(says(m, "offsets of group g cannot be committed: Broker: Group authorization failed"), m, NULL);
+        WAIT(committed(k, 0) == 3, m, NULL);
+        WAIT(!consume_trouble(m->consume), m, NULL);
+        leave(m);
+}
+
 /* The mock keeps about 5 MB of a partition: what was committed long ago is gone. */
 static void offsets_that_retention_took_are_counted_and_passed(void **state)
 {
@@ -428,10 +538,16 @@ int main(void)
                 TEST(only_the_contiguous_settled_part_is_committed),
                 TEST(a_stop_commits_what_is_settled),
                 TEST(pause_and_resume_leave_no_gap_and_no_double),
+                TEST(after_a_resume_records_come_at_once),
+                TEST(the_lag_of_a_paused_partition_grows),
                 TEST(cooperative_revokes_are_drained_and_committed_before_they_go),
                 TEST(eager_revokes_are_drained_and_committed_before_they_go),
                 TEST(answers_after_the_revoke_deadline_are_late_and_commit_nothing),
                 TEST(the_loop_turns_while_it_asks_where_to_start),
+                TEST(a_topic_that_is_refused_is_named_until_it_is_not),
+                TEST(a_partition_that_is_refused_is_tried_until_it_is_not),
+                TEST(a_group_that_is_refused_is_named_until_it_is_not),
+                TEST(a_commit_that_is_refused_is_named_until_one_succeeds),
                 TEST(offsets_that_retention_took_are_counted_and_passed),
                 TEST(a_broker_that_is_away_is_named_and_waited_for),
                 TEST(a_member_that_waits_for_its_first_assignment_may_leave),

@@ -104,6 +104,47 @@ static void partitions_are_told_apart_by_topic_and_number(void **state)
         map_fini(&ps.map);
 }
 
+static void offsets_without_a_record_are_committed_behind_what_stands_before_them(void **state)
+{
+        struct partition *p = partition_new("logs", 0, 0);
+        uint64_t seq = partition_take(p, 4);
+
+        (void)state;
+        partition_pass(p, 7);
+        assert_int_equal(p->next, 7);
+        assert_int_equal(partition_committable(p), -1);
+        partition_settle(p, seq);
+        assert_int_equal(partition_committable(p), 7);
+        partition_pass(p, 6);
+        assert_int_equal(p->next, 7);
+        partition_pass(p, 9);
+        assert_int_equal(partition_committable(p), 9);
+        partition_free(p);
+}
+
+static void the_oldest_record_is_overdue_after_five_minutes_and_not_when_others_settle_before_it(void **state)
+{
+        struct partition *p = partition_new("logs", 0, 0);
+        uint64_t a = partition_take(p, 0), b = partition_take(p, 1);
+        const int64_t t = 1000;
+
+        (void)state;
+        partition_look(p, t);
+        partition_look(p, t + OVERDUE_MS - 1000);
+        assert_false(p->overdue);
+        partition_settle(p, a);
+        partition_look(p, t + OVERDUE_MS);
+        assert_false(p->overdue);
+        partition_look(p, t + 2 * OVERDUE_MS);
+        assert_true(p->overdue);
+        assert_int_equal(partition_stands_ms(p, t + 2 * OVERDUE_MS), OVERDUE_MS);
+        partition_settle(p, b);
+        partition_look(p, t + 3 * OVERDUE_MS);
+        assert_false(p->overdue);
+        assert_int_equal(partition_stands_ms(p, t + 4 * OVERDUE_MS), 0);
+        partition_free(p);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -112,6 +153,8 @@ int main(void)
                 cmocka_unit_test(a_late_answer_moves_no_offset),
                 cmocka_unit_test(a_leap_goes_over_what_is_lost_or_back_to_a_new_beginning),
                 cmocka_unit_test(partitions_are_told_apart_by_topic_and_number),
+                cmocka_unit_test(offsets_without_a_record_are_committed_behind_what_stands_before_them),
+                cmocka_unit_test(the_oldest_record_is_overdue_after_five_minutes_and_not_when_others_settle_before_it),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

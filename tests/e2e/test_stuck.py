@@ -17,6 +17,10 @@ INSIDE = {
     "a write has not ended for": "tests/sinks/test_file_slow.c",
     "and the broker does not say which do": "tests/collector/test_consume.c",
     "kafka: ": "tests/sinks/test_kafka_conf.c",
+    "cannot be read: ": "tests/collector/test_consume.c",
+    "takes no member of this user": "tests/collector/test_consume.c",
+    "cannot be committed": "tests/collector/test_consume.c",
+    "the same kafka.group_instance_id": "tests/e2e/test_members.py",
 }
 
 
@@ -220,6 +224,7 @@ class Stuck(Case):
         ):
             self.collect(name, topic, part, {"urls": [url], "index": "shop"})
         self.collect("no-broker", "t", f"kafka broker {self.closed} cannot be reached", kafka={"brokers": self.closed})
+        self.collect("no-match", "^nothing-like-this-.*", "no topic matches ^nothing-like-this-.*")
         unread = self.kafka("unread", refuse=(OFFSET_FETCH, GROUP_AUTHORIZATION_FAILED))
         self.collect("no-group", "unread", "no-group cannot be read: ", kafka={"brokers": unread})
 

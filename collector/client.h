@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client: the librdkafka consumer that consume.c drives, from birth to burial.
+ *
+ * Its share of the memory is fixed at birth.  librdkafka counts payload only, so its overhead is charged beside it;
+ * and each broker may have one answer on its way, which nothing bounds but fetch.max.bytes and how well it was compressed.
+ */
+#ifndef SLUICE_COLLECTOR_CLIENT_H
+#define SLUICE_COLLECTOR_CLIENT_H
+
+#include "collector/group.h"
+
+enum { RECORD_OVERHEAD = 300 };         /* bytes librdkafka holds for a record beside its payload */
+
+struct fetch_limits { int64_t payload_bytes, records; };
+
+/* What may lie in librdkafka's queue: together with the overhead of its records a third of the memory. */
+struct fetch_limits client_fetch_limits(int64_t memory);
+
+/* Makes c->rk and subscribes; a dry run takes every partition without the group. */
+int client_open(struct consume *c, struct err *e) MUST_CHECK;
+void client_bury(struct consume *c);    /* takes c->rk away; NULL ok */
+
+#endif
