@@ -69,7 +69,8 @@ size_t parcels_left(const struct parcels *q)
 
 size_t parcels_bytes(const struct parcels *q)
 {
-        return q->bytes + q->unpack.content.cap + q->scratch.cap;
+        /* Memory kept for the next record is no reason to stop. */
+        return q->bytes + (q->unpack.content.len > 0 ? q->unpack.content.cap + q->scratch.cap : 0);
 }
 
 int parcels_open(struct parcels *q, struct err *e)
