@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "event/pack.h"
 
 struct show_sink {
         struct sink sink;
@@ -35,7 +36,8 @@ static void print_slice(const struct show_sink *w, const char *name, const struc
         print_field(w, name, batch_at(b, s), s.len);
 }
 
-static void print_record(struct show_sink *w, const struct batch *b, const struct record *r)
+/* Everything but the document. */
+static void print_head(struct show_sink *w, const struct batch *b, const struct record *r)
 {
         fprintf(w->config.out, "record %lld\n", (long long)++w->shown);
         if (r->dest.len > 0 || !w->config.dest)
@@ -51,17 +53,51 @@ static void print_record(struct show_sink *w, const struct batch *b, const struc
                 const struct header *h = &b->headers[r->first_header + i];
                 fprintf(w->config.out, "  header    %s: %.*s\n", h->name, (int)h->value.len, batch_at(b, h->value));
         }
+}
+
+static bool wanted(const struct show_sink *w)
+{
+        return w->shown < w->config.records;
+}
+
+static void print_lines(struct show_sink *w, const struct batch *b, const struct record *r)
+{
+        struct unpack u = { 0 };
+        struct unpacked line;
+        struct buf scratch = { 0 };
+        struct err e = { 0 };
+
+        if (unpack_begin(&u, batch_at(b, r->value), r->value.len, &e) < 0) {
+                print_head(w, b, r);
+                print_text(w, "damaged", e.msg);
+        }
+        for (uint32_t i = 1; wanted(w) && unpack_next(&u, &scratch, &line); i++) {
+                print_head(w, b, r);
+                fprintf(w->config.out, "  %-9s line %u of %u in a record of %u bytes\n", "batch", i, u.lines, r->value.len);
+                print_field(w, "document", line.doc, line.len);
+        }
+        unpack_fini(&u);
+        buf_fini(&scratch);
+}
+
+static void print_record(struct show_sink *w, const struct batch *b, const struct record *r)
+{
+        if (pack_is(batch_at(b, r->value), r->value.len)) {
+                print_lines(w, b, r);
+                return;
+        }
+        print_head(w, b, r);
         print_slice(w, "document", b, r->value);
 }
 
 static void take_batch(struct show_sink *w, struct batch *b)
 {
         for (size_t i = 0; i < b->n; i++) {
-                bool wanted = w->shown < w->config.records;
-                if (wanted)
+                bool shows = wanted(w);
+                if (shows)
                         print_record(w, b, &b->recs[i]);
                 batch_settle(b, &b->recs[i], VERDICT_DONE, 0, NULL, 0);
-                if (wanted && w->shown == w->config.records && w->config.enough)
+                if (shows && !wanted(w) && w->config.enough)
                         w->config.enough(w->config.arg);
         }
         fflush(w->config.out);

@@ -7,6 +7,8 @@
  *        key       s1.6f0c...
  *        header    traceparent: 00-...
  *        document  {"@timestamp":...}
+ *
+ * A record in the batch format is shown line by line, each as the document that the collector makes of it; each counts.
  */
 #ifndef SLUICE_SINKS_SHOW_H
 #define SLUICE_SINKS_SHOW_H

@@ -62,6 +62,7 @@ static int set_up(void **state)
 
         log_setup(LOG_ERROR, LOG_TEXT, STDERR_FILENO);
         r->config.elasticsearch.index = (char *)"logs-{service.name:generic}-default";
+        r->config.dlq.topic = (char *)"dead";
         r->config.batch_bytes = 16 * 1024;
         r->config.batch_records = 1000;
         r->config.batch_time_ms = 20;

@@ -24,8 +24,7 @@ static void read_all(const void *p, size_t n)
                 while (text < 32 << 20 && unpack_next(&u, &scratch, &line)) {
                         lines++;
                         text += line.len;
-                        for (size_t i = 0; i < line.len; i += 512)
-                                CHECK(line.doc[i] == line.doc[i]);
+                        CHECK(line.len == 0 || memchr(line.doc, line.doc[line.len - 1], line.len));
                 }
                 CHECK(lines == said || text >= 32 << 20);
         } else {
