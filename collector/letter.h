@@ -39,6 +39,7 @@ struct letter {
         /* Only of one that was read back: */
         uint64_t key;                   /* of its marker, unique in its place */
         struct letter_text name;        /* in a file: its name there; in a topic "3:4711" */
+        struct letter_text where;       /* the file that it stands in; in a topic as name */
         bool redriven;                  /* it has a marker */
 };
 

@@ -29,6 +29,7 @@
 #include "collector/check.h"
 #include "collector/collector.h"
 #include "collector/dead.h"
+#include "collector/dlq.h"
 #include "config/start.h"
 #include "sinks/http_get.h"
 #include "sinks/show.h"
@@ -43,15 +44,18 @@ enum {
         LEAVE_MS = 5000,                /* for the last commit and the good-bye */
 };
 
-static const char *const verbs[] = { "run", "check", NULL };
+static const char *const verbs[] = { "run", "check", "dlq", NULL };
+static const char *const light_verbs[] = { "dlq", NULL };
 
 static const struct program program = {
         .name = "sluice-collector",
         .summary = "takes log records from Kafka and indexes them in Elasticsearch, each exactly once",
         .usage = "  sluice-collector [run] [-c FILE] [--set PATH=VALUE]...\n"
                  "  sluice-collector check [-c FILE] ...    would it work? brokers, topics, group, Elasticsearch, rights\n"
+                 "  sluice-collector dlq ls|show [N]|redrive [--dry-run] [--reason R] [--since T] [--until T]   dead letters\n"
                  "  sluice-collector --brokers kafka:9092 --topic logs --url http://es:9200\n",
         .verbs = verbs,
+        .light_verbs = light_verbs,
         .default_config = "/etc/sluice/collector.cfg",
         .opts = &collector_opts,
         .versions = versions_text,
@@ -445,6 +449,11 @@ int main(int argc, char **argv)
                 goto out;
         if (args.health) {
                 code = health_main(program.name, c.config.http);
+                goto out;
+        }
+        if (strcmp(args.verb, "dlq") == 0) {
+                log_setup(LOG_ERROR, LOG_TEXT, STDERR_FILENO);
+                code = dlq_main(&c.config, args.args, args.nargs);
                 goto out;
         }
         c.args = &args;

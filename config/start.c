@@ -77,10 +77,17 @@ const char *program_file(const struct program *p, const struct opt_args *args)
         return p->default_config && access(p->default_config, F_OK) == 0 ? p->default_config : NULL;
 }
 
+static bool is_light(const struct program *p, const char *verb)
+{
+        for (const char *const *v = p->light_verbs; v && *v; v++)
+                if (strcmp(*v, verb) == 0)
+                        return true;
+        return false;
+}
+
 int program_load(const struct program *p, const struct opt_args *args, void *conf, struct opt_errors *errors)
 {
-        bool light = p->light_verb && strcmp(args->verb, p->light_verb) == 0;
-        const struct opt_source source = { .partial = args->health || light,
+        const struct opt_source source = { .partial = args->health || is_light(p, args->verb),
                                            .file = program_file(p, args),
                                            .sets = args->sets,
                                            .nsets = args->nsets,

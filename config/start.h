@@ -13,7 +13,7 @@ struct program {
         const char *summary;            /* one line */
         const char *usage;              /* lines for --help, above the flags */
         const char *const *verbs;       /* NULL-terminated, the first is the default */
-        const char *light_verb;         /* one that works with half a configuration (opt_source's partial); NULL: none */
+        const char *const *light_verbs; /* NULL-terminated: work with half a configuration (opt_source's partial); NULL: none */
         const char *default_config;     /* read when there is no -c and it exists; NULL: none */
         const struct opt_table *opts;
         const char *(*versions)(void);  /* of the libraries, for --version */

@@ -56,6 +56,8 @@ static const char *versions(void)
         return text;
 }
 
+static const char *const light_verbs[] = { "files", NULL };
+
 static const struct program program = {
         .name = "sluice-shipper",
         .summary = "tails log files and ships every line to Kafka, at least once",
@@ -65,7 +67,7 @@ static const struct program program = {
                  "  sluice-shipper --brokers kafka:9092 --topic logs '/var/log/app/*.log'\n"
                  "  service | sluice-shipper --brokers kafka:9092 --topic logs --stdin\n",
         .verbs = verbs,
-        .light_verb = "files",
+        .light_verbs = light_verbs,
         .default_config = "/etc/sluice/shipper.cfg",
         .opts = &shipper_opts,
         .versions = versions,
