@@ -25,6 +25,7 @@ struct checkpoint {
         struct buf pending;             /* rows for the next flush */
         int64_t size;                   /* of the file */
         int64_t live_size;              /* of the file right after the last rewrite */
+        bool is_new;                    /* there was none */
         bool broken;                    /* an append failed: what stands there may be torn */
 };
 
@@ -260,6 +261,7 @@ int checkpoint_open(const char *dir, void (*each)(void *, const struct checkpoin
         int r = load(c->path, &l, e);
         if (r < 0 && r != -ENOENT)      /* none: the first run */
                 goto out;
+        c->is_new = r == -ENOENT;
         /* Start from a whole file: a torn tail must not be appended to. */
         checkpoint_rewrite_begin(c);
         hand_out(c, &l, each, arg);
@@ -303,6 +305,11 @@ void checkpoint_forget(struct checkpoint *c, const struct ident *id)
         ident_text(id, text);
         buf_printf(&c->pending, "d %.*s", IDENT_FILE_TEXT, text);
         end_row(&c->pending, start);
+}
+
+bool checkpoint_is_new(const struct checkpoint *c)
+{
+        return c->is_new;
 }
 
 bool checkpoint_dirty(const struct checkpoint *c)

@@ -57,6 +57,7 @@ int checkpoint_read(const char *dir, void (*each)(void *arg, const struct checkp
 /* Remember a row, or that a file is forgotten, for the next flush. */
 void checkpoint_put(struct checkpoint *c, const struct checkpoint_row *row);
 void checkpoint_forget(struct checkpoint *c, const struct ident *id);
+bool checkpoint_is_new(const struct checkpoint *c);     /* open found none */
 bool checkpoint_dirty(const struct checkpoint *c);
 
 /* Appends what was put and syncs. After an error nothing of it counts as stored: rewrite is due. */

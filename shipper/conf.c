@@ -17,11 +17,13 @@
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
 
-enum { PARTIAL_TIMEOUT_MS = 5000 };     /* as in the row; of files named on the command line */
+enum { PARTIAL_TIMEOUT_MS = 5000, CLOSE_IDLE_MS = 5 * 60 * 1000 };      /* as in the rows; of files named on the command line */
 
 static const char *const watch_hows[] = { "auto", "stat", NULL };
 
 static const char *const record_formats[] = { [FORMAT_EVENT] = "event", [FORMAT_BATCH] = "batch", NULL };
+
+static const char *const start_ats[] = { "beginning", "end", NULL };
 
 static const char *const framings[] = { "auto", "lines", "octets", NULL };
 
@@ -33,6 +35,15 @@ static const struct opt input_rows[] = {
         { "ignore_older", OPT_DURATION, offsetof(struct input_config, ignore_older_ms), .def = "0 s", .min = 0,
           .max = 10ll * 365 * 24 * 3600 * 1000,
           .help = "new files not written to for so long are left alone until they are; 0 s: none is too old" },
+        { "start_at", OPT_CHOICE, offsetof(struct input_config, start_at), .def = "beginning", .choices = start_ats,
+          .help = "of files that are there at the very first start; end: only what is written from then on; a file that "
+                  "comes later is read from its beginning" },
+        { "close_idle", OPT_DURATION, offsetof(struct input_config, close_idle_ms), .def = "5 m", .min = 0,
+          .max = 7 * 24 * 3600 * 1000, .help = "closes a file that was quiet so long; it is opened again when it grows; "
+                                               "0 s: never" },
+        { "close_removed_after", OPT_DURATION, offsetof(struct input_config, close_removed_ms), .def = "0 s", .min = 0,
+          .max = 30ll * 24 * 3600 * 1000, .help = "gives up a deleted file that is still not shipped after so long, so that "
+                                                  "its disk space is freed; what is lost is counted; 0 s: never" },
         { "listen", OPT_STRING, offsetof(struct input_config, listen),
           .help = "where lines come in instead: tcp://HOST:PORT, udp://HOST:PORT, unix://PATH, unixgram://PATH or "
                   "stdin://" },
@@ -205,6 +216,9 @@ static const struct opt rows[] = {
           .min = 1024, .max = 2 << 20, .help = "a longer line is cut here and marked truncated" },
         { "scan_interval", OPT_DURATION, offsetof(struct shipper_config, scan_interval_ms), .def = "10 s",
           .min = 100, .max = 3600 * 1000, .help = "how often patterns are matched again, whatever the kernel tells" },
+        { "max_files", OPT_INT, offsetof(struct shipper_config, max_files), .def = "0", .min = 0, .max = 10000000,
+          .help = "held open at a time; the quietest of more are closed and opened again when they grow; 0: as many as the "
+                  "process may open" },
         { "watch", OPT_CHOICE, offsetof(struct shipper_config, watch), .def = "auto", .choices = watch_hows,
           .help = "how growth is seen; auto: by the kernel's events and each scan; stat: by each scan alone" },
         { "start_timeout", OPT_DURATION, offsetof(struct shipper_config, start_timeout_ms), .def = "30 s",
@@ -247,7 +261,8 @@ static void add_input(struct shipper_config *c, const char *const *paths, size_t
 {
         c->inputs.v = xrealloc(c->inputs.v, (c->inputs.n + 1) * sizeof(struct input_config));
         struct input_config *in = (struct input_config *)c->inputs.v + c->inputs.n++;
-        *in = (struct input_config){ .paths = { xcalloc(n, sizeof(char *)), n }, .partial_timeout_ms = PARTIAL_TIMEOUT_MS };
+        *in = (struct input_config){ .paths = { xcalloc(n, sizeof(char *)), n }, .partial_timeout_ms = PARTIAL_TIMEOUT_MS,
+                                     .close_idle_ms = CLOSE_IDLE_MS };
         for (size_t i = 0; i < n; i++)
                 in->paths.v[i] = xstrdup(paths[i]);
         if (c->service)

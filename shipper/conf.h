@@ -15,11 +15,15 @@
 enum record_format { FORMAT_EVENT, FORMAT_BATCH };
 
 enum watch_how { WATCH_AUTO, WATCH_STAT };
+enum start_at { START_AT_BEGINNING, START_AT_END };
 
 struct input_config {
         struct strlist paths;           /* glob patterns; of an input with listen those of its ring */
         struct strlist exclude_paths;   /* glob patterns of files that are left alone */
         int64_t ignore_older_ms;        /* 0: no file is too old */
+        int64_t start_at;               /* enum start_at */
+        int64_t close_idle_ms;          /* 0: never */
+        int64_t close_removed_ms;       /* 0: never */
         char *listen;                   /* endpoint.h; NULL: files */
         int64_t framing;                /* enum splitter_mode */
         int64_t ring_size;
@@ -53,6 +57,7 @@ struct shipper_config {
         int64_t memory;                 /* byte budget of the process */
         int64_t max_line_bytes;
         int64_t scan_interval_ms;
+        int64_t max_files;              /* open at a time; 0: as many as the process may */
         int64_t watch;                  /* enum watch_how */
         int64_t start_timeout_ms;
         int64_t stop_timeout_ms;

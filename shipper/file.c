@@ -76,11 +76,14 @@ void file_free(struct file *f)
         free(f->hold);
         free(f->service);
         free(f->path);
+        free(f->real);
         free(f);
 }
 
 bool file_moved_to(struct file *f, const char *path)
 {
+        free(f->real);
+        f->real = NULL;
         if (strcmp(f->path, path) == 0)
                 return false;
         free(f->path);
@@ -125,8 +128,8 @@ void file_look(struct file *f)
 {
         struct file_stat st;
 
-        int r = f->fd >= 0 ? file_stat(f->fd, "", &st) : file_stat(AT_FDCWD, f->path, &st);
-        if (r < 0 || st.inode != f->inode || st.birth_ns != f->birth_ns || f->spent)
+        int r = f->fd >= 0 ? file_stat(f->fd, "", &st) : file_stat(AT_FDCWD, file_place(f), &st);
+        if (r < 0 || !file_stat_is(&st, f) || f->spent)
                 return;
         f->cut |= st.size < f->read ||
                   (f->fd >= 0 && !(same_head(f, f->fd) && mark_check(&f->marks.last, f->fd)));
@@ -134,21 +137,34 @@ void file_look(struct file *f)
                 f->size = st.size;
 }
 
-int file_open(struct file *f, const char *path)
+bool file_is_in_place(const struct file *f)
 {
         struct file_stat st;
+        return file_stat(AT_FDCWD, file_place(f), &st) == 0 && file_stat_is(&st, f);
+}
+
+int file_open(struct file *f, const char *path)
+{
         /* O_NONBLOCK: a FIFO that took the path meanwhile must not hang us. */
         int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         if (fd < 0)
                 return -errno;
 
-        int r = file_stat(fd, "", &st);
-        if (r == 0 && (st.inode != f->inode || st.birth_ns != f->birth_ns))
-                r = -ESTALE;
-        if (r < 0) {
+        int r = file_take(f, fd);
+        if (r < 0)
                 close(fd);
+        return r;
+}
+
+int file_take(struct file *f, int fd)
+{
+        struct file_stat st;
+        int r = file_stat(fd, "", &st);
+
+        if (r == 0 && !file_stat_is(&st, f))
+                r = -ESTALE;
+        if (r < 0)
                 return r;
-        }
         f->fd = fd;
         f->spent = f->spent && st.size == f->size;
         f->cut = !f->spent && (st.size < f->read || !same_head(f, fd) || !mark_check(&f->marks.last, fd));
@@ -188,6 +204,38 @@ void file_close(struct file *f)
         if (f->fd >= 0)
                 close(f->fd);
         f->fd = -1;
+        event_stream_fini(&f->stream);          /* made again with the next descriptor */
+        f->stream = (struct event_stream){ 0 };
+}
+
+static void start_at(struct file *f, int64_t at)
+{
+        char before[MARK_BYTES];
+        size_t n = mark_len(at);
+
+        f->read = f->scanned = at;
+        ackwin_init(&f->window, MAX_INFLIGHT, at);
+        if (pread(f->fd, before, n, at - (int64_t)n) == (ssize_t)n)
+                f->marks.last = f->marks.safe = mark_of(before + n, at);
+}
+
+void file_skip_to_end(struct file *f, int64_t max_line_bytes)
+{
+        char piece[4096];
+
+        for (int64_t end = f->size; end > 0 && f->size - end < max_line_bytes;) {
+                size_t n = end < (int64_t)sizeof(piece) ? (size_t)end : sizeof(piece);
+                if (pread(f->fd, piece, n, end - (int64_t)n) != (ssize_t)n)
+                        return;
+                const char *lf = memrchr(piece, '\n', n);
+                if (lf) {
+                        start_at(f, end - (int64_t)n + (lf - piece) + 1);
+                        return;
+                }
+                end -= (int64_t)n;
+        }
+        if (f->size > max_line_bytes)
+                start_at(f, f->size);           /* within a line that is too long to be shipped whole */
 }
 
 void file_name(struct file *f, const char *host, const char *text, size_t len)

@@ -65,8 +65,10 @@ struct file {
         enum file_state state;          /* assigned by file_enter only */
 
         char *path;                     /* owned; where it was last seen */
+        char *real;                     /* owned; where it stands when path does not lead there any more, else NULL */
         bool rotated;                   /* its path is no longer one that a pattern named */
-        bool deleted;                   /* no name left */
+        bool deleted;                   /* no name left ... */
+        int64_t deleted_ms;             /* ... since then */
         bool cut;                       /* seen to be truncated: the next generation is due */
         bool spent;                     /* goes on in a copy that is shorter than what was read: nothing is in it for us */
         const struct input_config *input;       /* borrowed from the configuration */
@@ -99,6 +101,9 @@ struct file {
         bool superseded;                /* ended by a truncation: the next generation answers for its row */
         bool replaces;                  /* generation after a truncation: ... */
         struct ident replaced;          /* ... its row stands under this id until the file has a name of its own */
+        struct file *used_prev, *used_next;     /* in the list of the open ones (descriptors) */
+        int64_t used_ms;                /* when it was last read or opened */
+        int64_t mtime_ns;               /* at the end that was last read; 0: it is read again in any case */
         unsigned scan;                  /* the last scan that saw it under a name */
         int64_t quiet_since_ms;         /* when it was last found with nothing to read */
 };
@@ -110,9 +115,20 @@ void file_free(struct file *f);         /* NULL ok; nothing may be in flight */
 void file_enter(struct file *f, enum file_state to, const char *why);   /* the only place that assigns the state */
 bool file_moved_to(struct file *f, const char *path);   /* true when that is another path than before */
 
+/* Where it stands, as far as known; and whether it does. */
+static inline const char *file_place(const struct file *f) { return f->real ? f->real : f->path; }
+bool file_is_in_place(const struct file *f);
+
+static inline bool file_stat_is(const struct file_stat *st, const struct file *f)
+{
+        return st->inode == f->inode && st->birth_ns == f->birth_ns;
+}
+
 /* Opens path and makes sure it is this file: inode and birth time. A head or a mark that is not the one known sets
  * f->cut: it was truncated and written anew.  -ENOENT, -EACCES ...; -ESTALE: it is another file. */
 int file_open(struct file *f, const char *path);
+
+int file_take(struct file *f, int fd);  /* the same with a descriptor, which is f's on success */
 
 /* path holds a copy of f: opens that, which from now on is f.  The descriptor f had before is the caller's then.
  * -errno: nothing has changed. */
@@ -129,6 +145,9 @@ bool file_head_fits(const struct file *f, const char *text, size_t n);
 void file_name(struct file *f, const char *host, const char *text, size_t len);
 bool file_name_from_disk(struct file *f, const char *host);     /* open; false: its head is not whole yet */
 void file_make_stream(struct file *f, const char *host);        /* named and open: ready to write events */
+
+/* Goes to the beginning of the line that is being written at its end: nothing before it is wanted.  Open, nothing read. */
+void file_skip_to_end(struct file *f, int64_t max_line_bytes);
 
 void file_row(struct file *f, struct checkpoint_row *ret);        /* borrowed from f */
 

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,28 +14,53 @@
 #include "shipper/globs.h"
 #include "shipper/siblings.h"
 
-enum { ROTATED_QUIET_MS = 5 * 60 * 1000 };      /* a writer may hold a renamed file open until it is told to let go */
+enum {
+        HIDDEN_QUIET_MS = 5 * 60 * 1000,        /* a writer may hold a file open that was moved out of sight */
+        ROTATED_QUIET_MS = 24 * 3600 * 1000,    /* or one with a rotated name */
+        TELL_REMOVED_MS = 60 * 1000,            /* between two warnings about deleted files */
+};
 
-/* What stands at path now is this f. */
-static void seen_at(struct finder *s, struct file *f, const char *path)
+/* Since it was last read to its end. */
+static bool has_changed(const struct file *f, const struct file_stat *st)
+{
+        return st->size != f->size || st->mtime_ns != f->mtime_ns;
+}
+
+/* A hard link, or a second symbolic link to it: the name it has is as good. */
+static bool has_another_name(struct finder *s, const struct file *f, const char *path)
+{
+        return strcmp(f->path, path) != 0 && !f->rotated && known_at(s->known, f->path) == f && file_is_in_place(f) &&
+               globs_match(&s->config->inputs, f->path);
+}
+
+static void move_to(struct finder *s, struct file *f, const char *path)
 {
         struct known *k = s->known;
         bool rotated = !globs_match(&s->config->inputs, path);
         struct file *before = known_at(k, path);
 
-        f->scan = k->scan;
-        if (before && before != f) { /* overwritten by a rename: no event tells of it */
+        if (before && before != f) {    /* overwritten by a rename: no event tells of it */
                 before->rotated = true;
                 turns_touch(&k->turns, before);
         }
-        if (rotated && !f->rotated)
+        if (rotated && !f->rotated) {
                 stat_inc(&k->stats->rotations);
+                f->quiet_since_ms = loop_now_ms(k->loop);
+        }
         f->rotated = rotated;
         known_move(k, f, path);
+}
+
+/* What stands at path now is this f. */
+static void seen_at(struct finder *s, struct file *f, const char *path, const struct file_stat *st)
+{
+        f->scan = s->known->scan;
+        if (!has_another_name(s, f, path))
+                move_to(s, f, path);
         if (f->state == FILE_KNOWN)
-                known_resume(k, f);
-        else
-                turns_touch(&k->turns, f);
+                known_resume(s->known, f);
+        else if (has_changed(f, st))
+                turns_touch(&s->known->turns, f);
 }
 
 /* --- copies ---------------------------------------------------------------------------------- */
@@ -82,16 +109,67 @@ void finder_cut(struct finder *s, struct file *f)
         siblings_fini(&all);
 }
 
-void finder_lost(struct finder *s, struct file *f, const char *why)
+/* Its descriptor is all that is left of it: a reload still wants it while lines are not acknowledged. */
+void finder_deleted(struct finder *s, struct file *f)
 {
         struct siblings all;
 
         list_siblings(s, f, &all);
         if (follow_copy(s, f, &all, false, NULL))
                 turns_push(&s->known->turns, f);
+        else if (ackwin_inflight(&f->window) > 0)
+                file_enter(f, FILE_IDLE, "deleted, and not acknowledged");
         else
-                known_end(s->known, f, why);
+                known_end(s->known, f, "deleted and read to its end");
         siblings_fini(&all);
+}
+
+static void count_vanished(struct finder *s, struct file *f)
+{
+        int64_t lost = f->size > f->read ? f->size - f->read : 0;
+
+        log_warn("tail", "vanished before all of it was shipped: path=%s shipped_to=%lld bytes_lost=%lld", f->path,
+                 (long long)f->read, (long long)lost);
+        stat_add(&s->known->stats->lost_vanished, lost);
+}
+
+/* It was renamed or deleted while it was closed, and nobody told. */
+static int find_again(struct finder *s, struct file *f)
+{
+        struct siblings all;
+        int r = -ENOENT;
+
+        list_siblings(s, f, &all);
+        for (size_t i = 0; r < 0 && i < all.n; i++)
+                if (file_stat_is(&all.v[i].st, f)) {
+                        move_to(s, f, all.v[i].path);
+                        r = known_open(s->known, f);
+                }
+        if (r < 0 && follow_copy(s, f, &all, false, NULL)) {
+                turns_push(&s->known->turns, f);
+        } else if (r < 0) {
+                if (f->size > f->read)
+                        count_vanished(s, f);
+                known_end(s->known, f, "vanished while it was closed");
+        }
+        siblings_fini(&all);
+        return r;
+}
+
+bool finder_reopen(struct finder *s, struct file *f)
+{
+        int r = known_open(s->known, f);
+
+        if (r == -ENOENT || r == -ESTALE) {
+                r = find_again(s, f);
+        } else if (r < 0) {
+                known_report(s->known, f->path, r);
+                f->mtime_ns = 0;
+                file_enter(f, FILE_IDLE, "cannot be opened");
+        }
+        if (r == 0)
+                stat_inc(&s->known->stats->files_reopened);
+        return r == 0;
 }
 
 static void look_at(struct finder *s, const char *path, const struct input_config *input, bool count);
@@ -156,7 +234,7 @@ static void search_siblings(struct finder *s, struct file *old)
                 if (f && !f->input)
                         f->input = input;
                 if (f && f->input)
-                        seen_at(s, f, one->path);
+                        seen_at(s, f, one->path, &one->st);
         }
         if (old->state == FILE_KNOWN && old->input && follow_copy(s, old, &all, false, NULL))
                 turns_push(&s->known->turns, old);
@@ -205,7 +283,7 @@ static void look_at(struct finder *s, const char *path, const struct input_confi
                 f = known_get(k, &st);  /* it may just have turned out to be a copy that one goes on in */
         if (f) {
                 f->input = input;
-                seen_at(s, f, path);
+                seen_at(s, f, path, &st);
         } else if (too_old(s, input, &st)) {
                 s->too_old += count;
         } else if (copy) {
@@ -225,11 +303,11 @@ void finder_touched(struct finder *s, const char *path)
         struct file *f = known_at(s->known, path);
         const struct input_config *input;
 
-        if (f && f->state == FILE_READY && !ship_has_room(s->ship))
-                file_look(f);
-        else if (f && f->state != FILE_KNOWN)
+        if (f && f->state != FILE_KNOWN) {
                 turns_touch(&s->known->turns, f);
-        else if ((input = globs_match(&s->config->inputs, path)) != NULL)
+                if (!ship_has_room(s->ship))
+                        file_look(f);   /* a truncation may be overwritten by the time it is read */
+        } else if ((input = globs_match(&s->config->inputs, path)) != NULL)
                 finder_found(s, path, input);
 }
 
@@ -243,7 +321,7 @@ void finder_moved(struct finder *s, const char *from, const char *to)
         struct file *f = known_get(s->known, &st);
         if (f) {
                 f->input = input;
-                seen_at(s, f, to);
+                seen_at(s, f, to, &st);
         } else if (!too_old(s, input, &st) &&
                    (globs_match(&s->config->inputs, from) || st.birth_ns > s->started_ns) && !is_copy(s, to, &st)) {
                 /* It stood under a name of ours and was renamed before we could look. */
@@ -251,11 +329,26 @@ void finder_moved(struct finder *s, const char *from, const char *to)
         }
 }
 
+/* No name is left of it. */
+static void mark_deleted(struct finder *s, struct file *f, const struct file_stat *st)
+{
+        if (f->size < st->size)
+                f->size = st->size;
+        if (!f->deleted)
+                f->deleted_ms = loop_now_ms(s->known->loop);
+        f->deleted = true;
+}
+
 void finder_gone(struct finder *s, const char *path)
 {
         struct file *f = known_at(s->known, path);
-        if (f)
-                turns_touch(&s->known->turns, f); /* the read finds the end, and that no name is left */
+        struct file_stat st;
+
+        if (!f)
+                return;
+        if (f->fd >= 0 && file_stat(f->fd, "", &st) == 0 && st.links == 0)
+                mark_deleted(s, f, &st);
+        turns_touch(&s->known->turns, f);       /* the read finds the end, and that no name is left */
 }
 
 /* --- what a scan did not see ----------------------------------------------------------------- */
@@ -277,36 +370,106 @@ static void look_for_known(struct finder *s, struct file *f)
                 search_siblings(s, f);
         if (f->state != FILE_KNOWN || !f->input || !directory_readable(f->path))
                 return;
-        struct file_stat st;
-        if (file_stat(AT_FDCWD, f->path, &st) == 0 && st.inode == f->inode && st.birth_ns == f->birth_ns)
-                return; /* there, but not to be opened: reported, tried again */
-        int64_t lost = f->size > f->read ? f->size - f->read : 0;
-        log_warn("tail", "vanished before all of it was shipped: path=%s shipped_to=%lld bytes_lost=%lld",
-                 f->path, (long long)f->read, (long long)lost);
-        stat_add(&s->known->stats->lost_vanished, lost);
+        if (file_is_in_place(f))
+                return;                 /* there, but not to be opened: reported, tried again */
+        count_vanished(s, f);
         known_end(s->known, f, "vanished");
 }
 
-/* Open, and under no name that this scan saw: moved out of sight, or deleted, and nothing tells when it grows. */
-static bool out_of_sight(const struct finder *s, const struct file *f)
+/* Of an open file that its path does not lead to: where the kernel says it is. */
+static void find_by_descriptor(struct file *f)
 {
-        return f->fd >= 0 && f->state == FILE_IDLE && f->scan != s->known->scan;
+        char link[64], path[PATH_MAX];
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", f->fd);
+        ssize_t n = readlink(link, path, sizeof(path) - 1);
+        if (n <= 0)
+                return;
+        path[n] = '\0';
+        free(f->real);
+        f->real = xstrdup(path);
+        if (!file_is_in_place(f)) {
+                free(f->real);
+                f->real = NULL;
+        }
 }
 
-static bool rotated_and_quiet(const struct finder *s, const struct file *f)
+/* Nobody will write to it any more, as far as one can tell; its row is forgotten. */
+static bool done_with(const struct finder *s, const struct file *f, bool in_place)
 {
-        return f->rotated && f->state == FILE_IDLE && ackwin_inflight(&f->window) == 0 &&
-               loop_now_ms(s->known->loop) - f->quiet_since_ms > ROTATED_QUIET_MS;
+        int64_t quiet_ms = loop_now_ms(s->known->loop) - f->quiet_since_ms;
+
+        return f->rotated && ackwin_inflight(&f->window) == 0 && f->size <= f->scanned &&
+               quiet_ms > (in_place ? ROTATED_QUIET_MS : HIDDEN_QUIET_MS);
 }
 
+/* Under no name that this scan saw: rotated, moved out of sight or deleted, and nothing may tell when it grows. */
 static void look_out_of_sight(struct finder *s, struct file *f)
 {
         struct file_stat st;
+        bool in_place = file_is_in_place(f);
+        int r = f->fd >= 0 ? file_stat(f->fd, "", &st) : in_place ? file_stat(AT_FDCWD, file_place(f), &st) : -ENOENT;
 
-        f->rotated = true;
-        if (file_stat(f->fd, "", &st) < 0 || st.size != f->size || st.links == 0)
-                turns_touch(&s->known->turns, f); /* quiet_since stays as it is for one that did not grow */
+        f->rotated |= !in_place || f->real || !globs_match(&s->config->inputs, f->path);
+        if (r == 0 && st.links == 0)
+                mark_deleted(s, f, &st);
+        if (r == 0 && st.links > 0 && !in_place && f->fd >= 0)
+                find_by_descriptor(f);
+        if (f->state != FILE_IDLE)
+                return;
+        if (r < 0 || st.links == 0 || has_changed(f, &st))
+                turns_touch(&s->known->turns, f);
+        else if (done_with(s, f, in_place && !f->real))
+                known_end(s->known, f, "rotated and quiet");
 }
+
+/* --- deleted ones that are not shipped ------------------------------------------------------- */
+
+struct removed { int64_t files, bytes; const struct file *oldest; };
+
+static void add_removed(struct removed *all, const struct file *f)
+{
+        int64_t owed = f->size - ackwin_committed(&f->window);
+
+        all->files++;
+        all->bytes += owed > 0 ? owed : 0;
+        if (!all->oldest || f->deleted_ms < all->oldest->deleted_ms)
+                all->oldest = f;
+}
+
+static void tell_removed(struct finder *s, const struct removed *all)
+{
+        int64_t now_ms = loop_now_ms(s->known->loop);
+
+        stat_set(&s->known->stats->files_removed, all->files);
+        stat_set(&s->known->stats->removed_bytes, all->bytes);
+        if (all->files == 0 || now_ms < s->tell_removed_ms)
+                return;
+        s->tell_removed_ms = now_ms + TELL_REMOVED_MS;
+        log_warn("tail",
+                 "deleted files are held open, and their disk space with them, until they are shipped: files=%lld "
+                 "unacknowledged_bytes=%lld oldest=%s seconds=%lld (close_removed_after would give them up)",
+                 (long long)all->files, (long long)all->bytes, all->oldest->path,
+                 (long long)(now_ms - all->oldest->deleted_ms) / 1000);
+}
+
+static bool give_up(struct finder *s, struct file *f)
+{
+        int64_t lost = f->size > f->read ? f->size - f->read : 0;
+
+        if (!f->input || f->input->close_removed_ms == 0 ||
+            loop_now_ms(s->known->loop) - f->deleted_ms < f->input->close_removed_ms)
+                return false;
+        log_warn("tail", "deleted, and given up after close_removed_after: path=%s read_to=%lld bytes_lost=%lld", f->path,
+                 (long long)f->read, (long long)lost);
+        stat_add(&s->known->stats->lost_removed, lost);
+        if (f->state == FILE_READY)
+                turns_remove(&s->known->turns, f);
+        known_end(s->known, f, "close_removed_after");
+        return true;
+}
+
+/* --- scans ----------------------------------------------------------------------------------- */
 
 void finder_scanning(struct finder *s)
 {
@@ -314,27 +477,55 @@ void finder_scanning(struct finder *s)
         s->too_old = s->copies = 0;
 }
 
+/* Those that the scan did not see, in an array, since what follows changes the map. */
+static struct file **list_unseen(const struct known *k, size_t *ret)
+{
+        struct file *f, **all = xcalloc(k->by_key.len + 1, sizeof(struct file *));
+
+        *ret = 0;
+        for (size_t i = 0; (f = map_next(&k->by_key, &i)) != NULL;)
+                if (f->scan != k->scan || f->deleted)
+                        all[(*ret)++] = f;
+        return all;
+}
+
+static void look_at_unseen(struct finder *s)
+{
+        size_t n;
+        struct file **all = list_unseen(s->known, &n);
+
+        for (size_t i = 0; i < n; i++)
+                if (all[i]->state == FILE_KNOWN)
+                        look_for_known(s, all[i]);
+                else
+                        look_out_of_sight(s, all[i]);
+        free(all);
+}
+
+static void look_at_removed(struct finder *s)
+{
+        struct removed removed = { 0 };
+        size_t n;
+        struct file **all = list_unseen(s->known, &n);  /* some have ended */
+
+        for (size_t i = 0; i < n; i++)
+                if (all[i]->deleted && !give_up(s, all[i]))
+                        add_removed(&removed, all[i]);
+        free(all);
+        tell_removed(s, &removed);
+}
+
 void finder_scanned(struct finder *s)
 {
         struct known *k = s->known;
-        struct file *f, **some = xcalloc(k->by_key.len + 1, sizeof(struct file *));
-        size_t n = 0;
 
         stat_inc(&k->stats->scans);
         stat_set(&k->stats->files_ignored, s->too_old);
         stat_set(&k->stats->files_copies, s->copies);
-        for (size_t i = 0; (f = map_next(&k->by_key, &i)) != NULL;)
-                if (f->state == FILE_KNOWN || out_of_sight(s, f))
-                        some[n++] = f;
-        for (size_t i = 0; i < n; i++) {
-                if (some[i]->state == FILE_KNOWN)
-                        look_for_known(s, some[i]);
-                else if (rotated_and_quiet(s, some[i]))
-                        known_end(k, some[i], "rotated and quiet");
-                else
-                        look_out_of_sight(s, some[i]);
-        }
-        free(some);
+        look_at_unseen(s);
+        look_at_removed(s);
+        descriptors_close_idle(&k->descriptors);
+        k->first_start = false;
 }
 
 void finder_init(struct finder *s, struct known *known, struct ship *ship)

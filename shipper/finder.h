@@ -24,6 +24,7 @@ struct finder {
         int64_t started_ns;             /* wall */
         int64_t too_old;                /* files the scan under way left alone by ignore_older ... */
         int64_t copies;                 /* ... and because they are copies */
+        int64_t tell_removed_ms;        /* that deleted files are held open: not before */
 };
 
 void finder_init(struct finder *s, struct known *known, struct ship *ship);
@@ -38,6 +39,9 @@ void finder_scanned(struct finder *s);                          /* ... and were 
 
 /* What the read of f tells, which is in no queue. */
 void finder_cut(struct finder *s, struct file *f);      /* what stood in it is gone, unless a copy has it; it starts anew */
-void finder_lost(struct finder *s, struct file *f, const char *why);    /* it has no name any more: a copy is it, or it ends */
+void finder_deleted(struct finder *s, struct file *f);  /* it is read to its end and has no name: a copy is it, or it ends */
+
+/* Opens f, which was closed and is about to be read.  False: it is not to be read now. */
+bool finder_reopen(struct finder *s, struct file *f);
 
 #endif

@@ -66,9 +66,7 @@ void known_end(struct known *k, struct file *f, const char *why)
 {
         turns_wait_no_more(f);
         file_enter(f, FILE_ENDED, why);
-        if (f->fd >= 0)
-                stat_add(&k->stats->files_open, -1);
-        file_close(f);
+        descriptors_close(&k->descriptors, f);
         disown(k, f);
         positions_add(k->positions, f);
 }
@@ -81,6 +79,8 @@ static struct file *successor(struct known *k, const struct file *f, const char 
         g->generation = f->generation + 1;
         g->rotated = f->rotated;
         g->fd = fd;
+        if (fd >= 0)
+                descriptors_add(&k->descriptors, g);
         /* Stored at once: a restart must neither take the new content for the old nor count the generation anew. */
         g->replaces = true;
         own(k, g);
@@ -97,6 +97,8 @@ struct file *known_next_generation(struct known *k, struct file *f)
         log_warn("tail", "truncated: path=%s was_read_to=%lld unread_bytes_lost=%lld", f->path, (long long)f->read,
                  (long long)lost);
         stat_add(&k->stats->lost_truncated, lost);
+        if (fd >= 0)
+                descriptors_remove(&k->descriptors, f);
         f->fd = -1;
         f->superseded = true;
         known_end(k, f, "truncated");
@@ -157,17 +159,35 @@ bool known_follow(struct known *k, struct file *f, const char *path, const struc
         } else if (old_fd >= 0) {
                 close(old_fd);
         }
-        if (cut || old_fd < 0)
-                stat_inc(&k->stats->files_open);
+        if (old_fd < 0)
+                descriptors_add(&k->descriptors, f);
         free(from);
         return true;
 }
 
-static void start_reading(struct known *k, struct file *f)
+static void opened(struct known *k, struct file *f)
 {
-        stat_inc(&k->stats->files_open);
+        descriptors_add(&k->descriptors, f);
         if (f->named || file_name_from_disk(f, k->config->host))
                 file_make_stream(f, k->config->host);
+}
+
+int known_open(struct known *k, struct file *f)
+{
+        int r = descriptors_make_room(&k->descriptors) ? file_open(f, file_place(f)) : -EMFILE;
+
+        if (r == -EMFILE || r == -ENFILE) {
+                descriptors_full(&k->descriptors);
+                if (descriptors_make_room(&k->descriptors))
+                        r = file_open(f, file_place(f));
+        }
+        if (r == 0)
+                opened(k, f);
+        return r;
+}
+
+static void start_reading(struct known *k, struct file *f)
+{
         file_enter(f, FILE_READY, "opened");
         turns_push(&k->turns, f);
 }
@@ -185,7 +205,7 @@ struct file *known_add(struct known *k, const char *path, const struct input_con
                        const struct file_stat *st, bool rotated)
 {
         struct file *f = file_new(path, input, st);
-        int r = file_open(f, path);
+        int r = known_open(k, f);
 
         if (r < 0) {
                 known_report(k, path, r);
@@ -193,6 +213,10 @@ struct file *known_add(struct known *k, const char *path, const struct input_con
                 return NULL;
         }
         f->rotated = rotated;
+        if (k->first_start && input->start_at == START_AT_END && f->named) {
+                file_skip_to_end(f, k->config->max_line_bytes);
+                positions_add(k->positions, f);
+        }
         stat_inc(&k->stats->files_found);
         log_info("tail", "found: path=%s inode=%llu size=%lld%s", path, (unsigned long long)st->inode,
                  (long long)st->size, rotated ? " rotated" : "");
@@ -203,7 +227,7 @@ struct file *known_add(struct known *k, const char *path, const struct input_con
 
 void known_resume(struct known *k, struct file *f)
 {
-        int r = file_open(f, f->path);
+        int r = known_open(k, f);
 
         if (r < 0) {
                 known_report(k, f->path, r);
@@ -244,6 +268,63 @@ void known_restore(struct known *k, const struct checkpoint_row *row)
         own(k, f);
 }
 
+/* --- over a reload --------------------------------------------------------------------------- */
+
+void known_keep(struct known *k, struct kept_files *ret)
+{
+        struct file *f;
+
+        for (size_t i = 0; (f = map_next(&k->by_key, &i)) != NULL;) {
+                if (f->fd < 0 || (!f->real && file_is_in_place(f)))
+                        continue;
+                ret->v = xrealloc(ret->v, (ret->n + 1) * sizeof(*ret->v));
+                ret->v[ret->n++] = (struct kept){ xstrdup(f->path), f->fd };
+                descriptors_remove(&k->descriptors, f);
+                f->fd = -1;
+        }
+}
+
+/* True: kept->fd belongs to a file now. */
+static bool take_back(struct known *k, const struct kept *kept)
+{
+        struct file_stat st;
+        struct file *f = file_stat(kept->fd, "", &st) == 0 ? known_get(k, &st) : NULL;
+        const struct input_config *input = globs_match_rotated(&k->config->inputs, kept->path);
+
+        if (!input || (f && f->state != FILE_KNOWN))
+                return false;
+        if (!f) {                       /* nothing of it was acknowledged yet */
+                f = file_new(kept->path, input, &st);
+                own(k, f);
+        }
+        f->input = input;
+        f->rotated = true;
+        if (file_take(f, kept->fd) < 0)
+                return false;
+        opened(k, f);
+        start_reading(k, f);
+        return true;
+}
+
+void known_take_back(struct known *k, struct kept_files *kept)
+{
+        for (size_t i = 0; i < kept->n; i++)
+                if (take_back(k, &kept->v[i]))
+                        kept->v[i].fd = -1;
+        kept_files_fini(kept);
+}
+
+void kept_files_fini(struct kept_files *kept)
+{
+        for (size_t i = 0; i < kept->n; i++) {
+                free(kept->v[i].path);
+                if (kept->v[i].fd >= 0)
+                        close(kept->v[i].fd);
+        }
+        free(kept->v);
+        *kept = (struct kept_files){ 0 };
+}
+
 /* --- life ------------------------------------------------------------------------------------ */
 
 void known_init(struct known *k, struct loop *loop, const struct shipper_config *config,
@@ -251,6 +332,7 @@ void known_init(struct known *k, struct loop *loop, const struct shipper_config 
 {
         *k = (struct known){ .loop = loop, .config = config, .stats = stats };
         turns_init(&k->turns, loop);
+        descriptors_init(&k->descriptors, loop, stats, descriptors_limit(config));
         k->positions = positions_new(loop, stats, &k->by_key);
 }
 

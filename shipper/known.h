@@ -13,6 +13,7 @@
 
 #include "base/loop.h"
 #include "base/map.h"
+#include "shipper/descriptors.h"
 #include "shipper/positions.h"
 #include "shipper/stats.h"
 #include "shipper/turns.h"
@@ -23,6 +24,8 @@ struct known {
         struct shipper_stats *stats;
 
         struct turns turns;
+        struct descriptors descriptors;
+        bool first_start;                       /* no positions were ever stored, and the first scan is not over */
         struct positions *positions;            /* owned; and of the ended files that still wait there */
         struct map by_key;                      /* inode and birth time -> file, all but the ended ones; owned */
         struct map by_path;                     /* hash of path -> the file that was last seen there */
@@ -50,6 +53,19 @@ struct file *known_next_generation(struct known *k, struct file *f);
  * something else; then *ret is the next generation in it.  Neither is in a queue.  False: the copy cannot be opened. */
 bool known_follow(struct known *k, struct file *f, const char *path, const struct file_stat *st, bool cut,
                   struct file **ret);
+
+/* Opens f where it was last seen.  -ENOENT, -ESTALE: it is not there any more. */
+int known_open(struct known *k, struct file *f);
+
+/* Files of which the descriptor is all that is left (deleted, moved out of sight), for the known of the next
+ * configuration.  keep: takes them, just before fini.  take_back: after the rows were restored, before the first scan. */
+struct kept_files {
+        struct kept { char *path; int fd; } *v;         /* owned */
+        size_t n;
+};
+void known_keep(struct known *k, struct kept_files *ret);
+void known_take_back(struct known *k, struct kept_files *kept);
+void kept_files_fini(struct kept_files *kept);          /* zeroed struct ok; closes them */
 
 void known_report(struct known *k, const char *path, int r);    /* path cannot be opened: says so, if it is worth it */
 

@@ -380,6 +380,7 @@ static int rebuild(struct shipper *s, struct err *e)
                 refused(s, e);
                 goto out;
         }
+        tail_keep(s->tail, &s->kept);
         demolish(s);
         swap_configs(s);
         r = build(s, e);
@@ -399,6 +400,9 @@ static int rebuild(struct shipper *s, struct err *e)
         log_setup((enum log_level)s->config.log_level, (enum log_format)s->config.log_format, STDERR_FILENO);
         log_info("shipper", "configuration taken over");
 out:
+        if (r == 0 && s->kept.n > 0)
+                tail_take_back(s->tail, &s->kept);
+        kept_files_fini(&s->kept);
         opt_free(&shipper_opts, &s->next);
         return r;
 }
@@ -474,6 +478,7 @@ static int exit_code_of(int error)
 
 static int main_run(struct shipper *s, struct err *e)
 {
+        descriptors_raise_limit();
         s->loop = loop_new(&clock_system, e);
         if (!s->loop)
                 return -e->code;

@@ -38,6 +38,7 @@ struct shipper {
         const struct opt_args *args;    /* borrowed; what a reload starts from */
         struct reload reload;
         struct shipper_config next;     /* STOP_RELOAD: checked and waiting */
+        struct kept_files kept;         /* owned; between two tails */
 };
 
 extern const struct http_route shipper_routes[];        /* arg: struct shipper */

@@ -16,6 +16,10 @@
         "acknowledged before a reload, counted as read once more after it; filtered: include or "       \
         "exclude; rate_limited: beyond the input's rate_limit."
 
+#define FILES_CLOSED                                                                              \
+        "Files closed though they are still there, by reason; idle: close_idle; limit: files_open_limit " \
+        "was reached."
+
 #define DATAGRAMS_DROPPED                                                                         \
         "Datagrams lost, by reason; ring_full: there was no room on disk; kernel: they came faster "  \
         "than they were read."
@@ -52,8 +56,18 @@
           "Bytes that vanished before they were shipped, as far as known, by reason.")                       \
         X(COUNTER, lost_vanished, "bytes_lost_total", "reason=\"vanished\"",                                  \
           "Bytes that vanished before they were shipped, as far as known, by reason.")                       \
+        X(COUNTER, lost_removed, "bytes_lost_total", "reason=\"removed\"",                                    \
+          "Bytes that vanished before they were shipped, as far as known, by reason.")                       \
         X(GAUGE, files, "files", NULL, "Files known.")                                                        \
         X(GAUGE, files_open, "files_open", NULL, "Files held open.")                                          \
+        X(GAUGE, files_open_limit, "files_open_limit", NULL, "Bound of files_open.")                          \
+        X(COUNTER, closed_idle, "files_closed_total", "reason=\"idle\"", FILES_CLOSED)                        \
+        X(COUNTER, closed_limit, "files_closed_total", "reason=\"limit\"", FILES_CLOSED)                      \
+        X(COUNTER, files_reopened, "files_reopened_total", NULL, "Files opened again because they grew.")     \
+        X(GAUGE, files_removed, "files_removed_open", NULL,                                                   \
+          "Deleted files held open at the last scan because they are not shipped yet.")                      \
+        X(GAUGE, removed_bytes, "files_removed_open_bytes", NULL,                                             \
+          "What of them is not acknowledged.")                                                               \
         X(GAUGE, files_copies, "files_copies", NULL,                                                          \
           "Files left alone at the last scan because a known file holds the same.")                          \
         X(COUNTER, copies_followed, "copies_followed_total", NULL,                                            \

@@ -31,6 +31,8 @@ static void at_end(struct tail *t, struct file *f)
         f->spent = f->spent && st.size < f->read;
         if (st.size < f->scanned)
                 f->scanned = f->read; /* cut back inside an unfinished line */
+        if (st.links == 0 && !f->deleted)
+                f->deleted_ms = loop_now_ms(t->p.loop);
         f->deleted = st.links == 0;
         bool finished = t->p.config->once || f->deleted || turns_waited(turns, f);
         bool unfinished_line = finished && (f->scanned > f->read || f->hold);
@@ -43,10 +45,12 @@ static void at_end(struct tail *t, struct file *f)
                 return;
         }
         if (f->deleted) {
-                finder_lost(&t->finder, f, "deleted and read to its end");
+                finder_deleted(&t->finder, f);
                 return;
         }
-        f->quiet_since_ms = loop_now_ms(t->p.loop);
+        if (f->mtime_ns != st.mtime_ns)
+                f->quiet_since_ms = loop_now_ms(t->p.loop);
+        f->mtime_ns = st.mtime_ns;
         turns_wait(turns, f);
         file_enter(f, FILE_IDLE, "end of file");
 }
@@ -54,6 +58,9 @@ static void at_end(struct tail *t, struct file *f)
 /* Reads one share of f, which was just taken from the queue, and puts it where it belongs next. */
 static void read_file(struct tail *t, struct file *f, int64_t *budget)
 {
+        if (f->fd < 0 && !finder_reopen(&t->finder, f))
+                return;
+        descriptors_used(&t->known.descriptors, f);
         switch (reader_read(t->reader, f, budget)) {
         case READ_MORE:
                 turns_push(&t->known.turns, f);
@@ -65,6 +72,7 @@ static void read_file(struct tail *t, struct file *f, int64_t *budget)
                 finder_cut(&t->finder, f);
                 break;
         case READ_FAILED: /* tried again when it is touched, at the latest at the next scan */
+                f->mtime_ns = 0;
                 file_enter(f, FILE_IDLE, "read error");
                 break;
         }
@@ -105,6 +113,16 @@ void tail_free(struct tail *t)
         free(t);
 }
 
+void tail_keep(struct tail *t, struct kept_files *ret)
+{
+        known_keep(&t->known, ret);
+}
+
+void tail_take_back(struct tail *t, struct kept_files *kept)
+{
+        known_take_back(&t->known, kept);
+}
+
 struct finder *tail_finder(struct tail *t)
 {
         return &t->finder;
@@ -123,11 +141,14 @@ void tail_save(struct tail *t, bool now)
 void tail_settled(struct tail *t, struct file *f)
 {
         positions_add(t->known.positions, f);
+        if (f->deleted && f->state == FILE_IDLE && ackwin_inflight(&f->window) == 0)
+                turns_touch(&t->known.turns, f);        /* it was held open for that */
 }
 
 void tail_set_checkpoint(struct tail *t, struct checkpoint *c)
 {
         positions_set_checkpoint(t->known.positions, c);
+        t->known.first_start = c && checkpoint_is_new(c);
 }
 
 bool tail_at_end(const struct tail *t)

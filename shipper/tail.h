@@ -34,6 +34,10 @@ void tail_free(struct tail *t);                                 /* NULL ok; afte
 void tail_restore(struct tail *t, const struct checkpoint_row *row);    /* before the first found */
 void tail_set_checkpoint(struct tail *t, struct checkpoint *c);         /* after them; borrowed */
 
+/* Over a reload: keep just before free, take_back when the rows of the next tail are restored. */
+void tail_keep(struct tail *t, struct kept_files *ret);
+void tail_take_back(struct tail *t, struct kept_files *kept);
+
 struct finder *tail_finder(struct tail *t);                     /* for those who know of paths: watch, sources */
 
 /* A turn's duties, in this order: read and frame, hand to the sink; then store what is settled. */

@@ -29,6 +29,18 @@ struct file *turns_pop(struct turns *t)
         return f;
 }
 
+void turns_remove(struct turns *t, struct file *f)
+{
+        struct file **at = &t->first;
+
+        while (*at != f)
+                at = &(*at)->next;
+        *at = f->next;
+        if (t->last == &f->next)
+                t->last = at;
+        f->next = NULL;
+}
+
 /* --- waiting --------------------------------------------------------------------------------- */
 
 void turns_wait_no_more(struct file *f)

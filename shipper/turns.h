@@ -27,6 +27,7 @@ void turns_fini(struct turns *t);
 void turns_touch(struct turns *t, struct file *f);      /* it may have grown: idle becomes ready */
 void turns_push(struct turns *t, struct file *f);       /* ready, and in no queue */
 struct file *turns_pop(struct turns *t);                /* there is one */
+void turns_remove(struct turns *t, struct file *f);     /* it is in the queue */
 
 /* f is read to its end.  What stands there unfinished waits for its input's timeout, then f is ready once more. */
 void turns_wait(struct turns *t, struct file *f);

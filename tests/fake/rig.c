@@ -28,7 +28,7 @@ static void restore(void *arg, const struct checkpoint_row *row)
         tail_restore(((struct rig *)arg)->tail, row);
 }
 
-void rig_start(struct rig *r)
+void rig_build(struct rig *r)
 {
         struct ship_hooks hooks = { on_settled, on_room, r };
         struct sink_limits limits = { .max_batches = 64, .max_bytes = r->max_bytes };
@@ -45,6 +45,11 @@ void rig_start(struct rig *r)
         r->sink = sink_held_new(r->loop, &owner, &limits);
         ship_set_sink(r->ship, r->sink);
         r->watch = watch_new(r->loop, &r->config, r->tail, &r->stats);
+}
+
+void rig_start(struct rig *r)
+{
+        rig_build(r);
         watch_scan(r->watch);
 }
 

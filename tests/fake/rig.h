@@ -32,7 +32,8 @@ struct rig *rig_new(const char *pattern);       /* a glob in its directory; not 
 void rig_free(struct rig *r);                   /* checks the ledger */
 void rig_set_pattern(struct rig *r, const char *pattern);
 
-void rig_start(struct rig *r);
+void rig_build(struct rig *r);
+void rig_start(struct rig *r);           /* build, and the first scan */
 void rig_tear_down(struct rig *r);
 void rig_kill_and_start(struct rig *r);
 
