@@ -154,6 +154,7 @@ int main(int argc, char **argv)
         consume(rk, &f, strtoull(argv[4], NULL, 10));
         printf("%s\n", argv[4]);
         fflush(stdout);
+        (void)getchar(); /* whoever measures looks now, and closes our input */
         rd_kafka_consumer_close(rk);
         rd_kafka_destroy(rk);
         curl_easy_cleanup(f.curl);

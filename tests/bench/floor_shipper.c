@@ -4,7 +4,8 @@
  *      file --mmap--> newline by memchr --> escape byte by byte into the same event --> malloc'ed record --> librdkafka
  *
  * No positions, no acknowledgement per line, no bound but librdkafka's own.  The client has the settings of
- * sluice-shipper.  Ends when every record is acknowledged.
+ * sluice-shipper.  When every record is acknowledged it says how many, and ends with its
+ * standard input.
  *
  *      floor-shipper BROKERS TOPIC FILE [minimal]          minimal: time, id and message only
  */
@@ -206,6 +207,8 @@ int main(int argc, char **argv)
         while (acked < sent)
                 rd_kafka_poll(rk, 100);
         printf("%llu\n", (unsigned long long)acked);
+        fflush(stdout);
+        (void)getchar(); /* whoever measures looks now, and closes our input */
         rd_kafka_topic_destroy(topic);
         rd_kafka_destroy(rk);
         return 0;
