@@ -1,48 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
-#include <endian.h>
 #include <math.h>
 #include <string.h>
 
+#include "base/plain.h"
+
 /* --- escaping: every byte of every event passes here --------------------------------------- */
-
-#define REPEAT(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* The top bit of each byte that may not be copied as it is: controls, quote, backslash,
- * and everything above ASCII.  The lowest bit set is exact; those above it may be
- * false, since a subtraction borrows from the byte above. */
-static inline uint64_t special_bytes(uint64_t x)
-{
-        uint64_t quote = (x ^ REPEAT('"')) - REPEAT(1);
-        uint64_t backslash = (x ^ REPEAT('\\')) - REPEAT(1);
-        uint64_t control = x - REPEAT(0x20);
-
-        return (x | quote | backslash | control) & REPEAT(0x80);
-}
 
 static inline bool is_special(unsigned char c)
 {
         return c < 0x20 || c >= 0x80 || c == '"' || c == '\\';
-}
-
-/* Copies the clean bytes at p to `to` and returns how many.  May write 7 bytes more than that. */
-static inline size_t copy_clean(char *to, const char *p, const char *end)
-{
-        const char *start = p;
-
-        for (; end - p >= 8; p += 8, to += 8) {
-                uint64_t x, found;
-
-                memcpy(&x, p, 8);
-                memcpy(to, &x, 8);
-                found = special_bytes(le64toh(x));
-                if (found != 0)
-                        return (size_t)(p - start) + (size_t)__builtin_ctzll(found) / 8;
-        }
-        while (p < end && !is_special((unsigned char)*p))
-                *to++ = *p++;
-        return (size_t)(p - start);
 }
 
 /* What may follow a lead byte (Unicode 15, table 3-7): `more` continuation bytes, the
@@ -114,7 +82,7 @@ size_t json_escape(struct buf *b, const char *p, size_t n)
         if (n == 0 || (to = buf_reserve(b, n)) == NULL)
                 return 0;
         for (;;) {
-                size_t took = copy_clean(to, p, end), put;
+                size_t took = plain.copy(to, p, (size_t)(end - p)), put;
                 char piece[8];
                 bool valid;
 

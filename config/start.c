@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/plain.h"
 
 static void raise_descriptor_limit(void)
 {
@@ -102,6 +103,7 @@ int program_start(const struct program *p, int argc, char **argv, void *conf, st
         struct opt_errors errors = { 0 };
 
         mem_setup();
+        plain_setup();
         raise_descriptor_limit();
         no_core_files();
         signal(SIGPIPE, SIG_IGN);

@@ -14,8 +14,9 @@
  */
 #include "event/scan.h"
 
-#include <endian.h>
 #include <string.h>
+
+#include "base/plain.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -41,22 +42,13 @@ struct match {
         size_t at;
 };
 
-enum { DIGIT = 1, SPACE = 2, HEX = 4, STRING_STOP = 8 };
+enum { DIGIT = 1, SPACE = 2, HEX = 4 };
 
 static const uint8_t class[256] = {
-        [0 ... 8] = STRING_STOP,
-        ['\t'] = SPACE | STRING_STOP,
-        ['\n'] = SPACE | STRING_STOP,
-        [11 ... 12] = STRING_STOP,
-        ['\r'] = SPACE | STRING_STOP,
-        [14 ... 31] = STRING_STOP,
-        [' '] = SPACE,
-        ['"'] = STRING_STOP,
+        ['\t'] = SPACE,       ['\n'] = SPACE,
+        ['\r'] = SPACE,       [' '] = SPACE,
         ['0' ... '9'] = DIGIT | HEX,
-        ['A' ... 'F'] = HEX,
-        ['\\'] = STRING_STOP,
-        ['a' ... 'f'] = HEX,
-        [128 ... 255] = STRING_STOP,
+        ['A' ... 'F'] = HEX,  ['a' ... 'f'] = HEX,
 };
 
 static inline bool is(char c, int what)
@@ -105,27 +97,6 @@ static size_t utf8_len(const uint8_t *p, const char *end)
         return n;
 }
 
-/* To the next byte that needs a look: a quote, a backslash, a control or a byte above 0x7f. */
-static const char *skip_plain(const char *p, const char *end)
-{
-        const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
-
-        /* Eight bytes at once.  The lowest bit of `stop` is exact; those above it may be
-         * false, since a subtraction borrows from the byte above. */
-        for (; end - p >= 8; p += 8) {
-                uint64_t word;
-                memcpy(&word, p, sizeof(word));
-                word = le64toh(word);
-                uint64_t quote = (word ^ ones * '"') - ones, slash = (word ^ ones * '\\') - ones;
-                uint64_t stop = (quote | slash | (word - ones * ' ') | word) & tops;
-                if (stop)
-                        return p + __builtin_ctzll(stop) / 8;
-        }
-        while (p < end && !is(*p, STRING_STOP))
-                p++;
-        return p;
-}
-
 /* At a backslash. */
 static bool skip_escape(struct scanner *s)
 {
@@ -151,7 +122,7 @@ static bool scan_string(struct scanner *s, struct scan_value *ret, bool *ret_esc
         if (!take(s, '"'))
                 return false;
         for (;;) {
-                s->p = skip_plain(s->p, s->end);
+                s->p += plain.len(s->p, (size_t)(s->end - s->p));
                 if (s->p == s->end)
                         return false;
                 uint8_t c = (uint8_t)*s->p;
