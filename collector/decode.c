@@ -11,6 +11,7 @@
 #include "collector/headers.h"
 #include "event/event.h"
 #include "event/ident.h"
+#include "event/kin.h"
 #include "event/scan.h"
 #include "event/shape.h"
 #include "event/template.h"
@@ -18,6 +19,13 @@
 
 enum { AT_TIME, AT_ID, NFIXED }; /* what is always looked for; the template's fields follow, then id_field */
 enum { ID_MAX_BYTES = 512 };     /* a longer _id spoils its whole bulk */
+
+/* What the events of one kin have in common. */
+struct form {
+        struct scan_value values[TEMPLATE_FIELDS];      /* of the template; they point into kin's own copy */
+        struct buf name;        /* the index, when it follows from them */
+        bool known;             /* every value stands in what they have in common */
+};
 
 struct decoder {
         struct collector_stats *stats;
@@ -31,6 +39,10 @@ struct decoder {
         struct buf rewritten; /* a foreign event as the document it becomes */
         struct strlist labels; /* borrowed: headers that become labels */
         struct buf headed;    /* an event with what its headers add */
+        struct kin *kin;      /* owned */
+        struct form forms[KIN_FORMS];
+        bool fixed_name;      /* of a form: the template has fields only */
+        struct slice dest;    /* the index name that was put last, perhaps into the batch at hand */
 };
 
 struct decoder *decode_new(const char *index_template, const char *id_field, struct collector_stats *stats,
@@ -47,6 +59,8 @@ struct decoder *decode_new(const char *index_template, const char *id_field, str
         d->stats = stats;
         d->index = t;
         d->shape = shape_new();
+        d->kin = kin_new();
+        d->fixed_name = template_only_fields(t);
         d->paths[AT_TIME] = "@timestamp";
         d->paths[AT_ID] = "event.id";
         for (size_t i = 0; i < n; i++)
@@ -75,6 +89,9 @@ void decode_free(struct decoder *d)
         buf_fini(&d->rewritten);
         free(d->id_path);
         buf_fini(&d->headed);
+        kin_free(d->kin);
+        for (size_t i = 0; i < KIN_FORMS; i++)
+                buf_fini(&d->forms[i].name);
         free(d);
 }
 
@@ -163,14 +180,25 @@ static int64_t event_time_ns(const struct incoming *in, const struct scan_value 
         return record_time_ns(in);
 }
 
+/* Records that go to one index share its name in the batch. */
+static struct slice put_name(struct decoder *d, const struct buf *name, struct batch *b)
+{
+        bool there = d->dest.len == name->len && d->dest.off + d->dest.len <= b->data.len &&
+                     memcmp(batch_at(b, d->dest), name->data, name->len) == 0;
+
+        if (!there)
+                d->dest = batch_put(b, name->data, name->len);
+        return d->dest;
+}
+
+/* values: of the template. */
 static bool put_dest(struct decoder *d, const struct incoming *in, const struct scan_value *values,
-                     struct batch *b, struct slice *ret)
+                     const struct scan_value *time, struct batch *b, struct slice *ret)
 {
         buf_reset(&d->name);
-        if (!template_expand(d->index, values + NFIXED, in->topic, event_time_ns(in, &values[AT_TIME]),
-                             &d->name))
+        if (!template_expand(d->index, values, in->topic, event_time_ns(in, time), &d->name))
                 return false;
-        *ret = batch_put(b, d->name.data, d->name.len);
+        *ret = put_name(d, &d->name, b);
         return true;
 }
 
@@ -196,18 +224,20 @@ static enum scan_result scan(struct decoder *d, const struct incoming *in, struc
                                  shape_members(d->shape));
 }
 
-/* What another sender wrote, as the document it becomes: in and values are that document's then. */
-static void reshape(struct decoder *d, struct incoming *in, struct scan_value *values)
+/* What another sender wrote, as the document it becomes: in and values are that document's then.  True: it is nothing of
+ * the kind. */
+static bool reshape(struct decoder *d, struct incoming *in, struct scan_value *values)
 {
         buf_reset(&d->rewritten);
         const struct shape_verdict v = shape_write(d->shape, in->payload, in->len, &d->rewritten);
 
         count_shape(d->stats, &v);
         if (!v.rewritten)
-                return;
+                return v.kind == SHAPE_ECS;
         in->payload = d->rewritten.data;
         in->len = d->rewritten.len;
         scan_json(in->payload, in->len, d->paths, d->npaths, values, NULL);
+        return false;
 }
 
 /* The document with what its headers add: in and values are that document's then. */
@@ -229,12 +259,61 @@ static enum scan_result add_headers(struct decoder *d, struct incoming *in, enum
         return scan_json(in->payload, in->len, d->paths, d->npaths, values, NULL);
 }
 
-bool decode(struct decoder *d, const struct incoming *in, struct batch *b)
+/* --- one event of a file is like the next ------------------------------------------------------- */
+
+/* From an event that passed unchanged: values are all that was looked for, with dest as its index when ok. */
+static void learn(struct decoder *d, const struct incoming *in, const struct scan_value *values, bool ok)
+{
+        int i = kin_learn(d->kin, in->payload, in->len);
+
+        if (i < 0)
+                return;
+        struct form *f = &d->forms[i];
+        size_t n = d->npaths - NFIXED - (d->id_field > 0);
+        f->known = ok;
+        for (size_t k = 0; k < n; k++) {
+                f->values[k] = values[NFIXED + k];
+                if (f->values[k].type == SCAN_ABSENT)
+                        continue;
+                f->values[k].p = kin_place(d->kin, f->values[k].p);
+                f->known &= f->values[k].p != NULL;
+        }
+        buf_reset(&f->name);
+        buf_put(&f->name, d->name.data, d->name.len);
+}
+
+static bool put_dest_of_form(struct decoder *d, const struct incoming *in, const struct form *f, struct batch *b,
+                             struct slice *ret)
+{
+        const struct scan_value time = { .type = SCAN_STRING, .p = in->payload + EVENT_TIMESTAMP_AT, .len = TIMESTAMP_LEN };
+
+        if (!d->fixed_name)
+                return put_dest(d, in, f->values, &time, b, ret);
+        *ret = put_name(d, &f->name, b);
+        return true;
+}
+
+static bool decode_kin(struct decoder *d, const struct incoming *in, const struct form *f, struct batch *b)
+{
+        struct slice value = batch_put(b, in->payload, in->len), dest = { 0 };
+        bool ok = put_dest_of_form(d, in, f, b, &dest);
+        struct record *r = batch_add(b);
+
+        r->value = value;
+        r->id = (struct slice){ value.off + EVENT_ID_AT, IDENT_LINE_TEXT };
+        r->dest = dest;
+        r->weight = 1;
+        return ok;
+}
+
+/* stranger: it is like none that was learnt. */
+static bool decode_any(struct decoder *d, const struct incoming *in, bool stranger, struct batch *b)
 {
         struct scan_value values[SCAN_PATHS] = { 0 };
         struct scan_info info = { 0 };
         struct incoming doc = *in;
         struct buf text = { 0 };
+        bool plain = false;
         enum scan_result is = scan(d, &doc, values, &info);
 
         if (is == SCAN_IS_OBJECT && info.invalid_utf8) {
@@ -245,20 +324,31 @@ bool decode(struct decoder *d, const struct incoming *in, struct batch *b)
                 is = scan(d, &doc, values, &info);
         }
         if (is == SCAN_IS_OBJECT)
-                reshape(d, &doc, values);
+                plain = reshape(d, &doc, values);
         if (in->nheaders > 0)
                 is = add_headers(d, &doc, is, values);
         struct slice value = put_value(d, &doc, is, values[AT_TIME].type != SCAN_ABSENT, b);
         struct slice id = put_id(d, &doc, values, b), dest = { 0 };
-        bool ok = put_dest(d, in, values, b, &dest);
+        bool ok = put_dest(d, in, values + NFIXED, &values[AT_TIME], b, &dest);
 
         struct record *r = batch_add(b);
         r->value = value;
         r->id = id;
         r->dest = dest;
         r->weight = 1;
+        if (stranger && plain && !info.has_newline && doc.payload == in->payload && is_our_id(&values[AT_ID]))
+                learn(d, in, values, ok);
         buf_fini(&text);
         return ok;
+}
+
+bool decode(struct decoder *d, const struct incoming *in, struct batch *b)
+{
+        int form = in->nheaders > 0 ? -1 : kin_find(d->kin, in->payload, in->len);
+
+        if (form >= 0 && d->forms[form].known)
+                return decode_kin(d, in, &d->forms[form], b);
+        return decode_any(d, in, form < 0 && in->nheaders == 0, b);
 }
 
 void decode_nothing(const struct decoder *d, const struct incoming *in, struct batch *b)

@@ -146,6 +146,15 @@ static bool scan_string(struct scanner *s, struct scan_value *ret, bool *ret_esc
         return true;
 }
 
+const char *scan_string_end(const char *p, const char *end)
+{
+        struct scanner s = { .p = p - 1, .end = end };
+        struct scan_value value;
+        bool escaped;
+
+        return scan_string(&s, &value, &escaped) && !s.info.invalid_utf8 ? s.p - 1 : NULL;
+}
+
 /* --- the other values ----------------------------------------------------------------------- */
 
 static bool skip_digits(struct scanner *s)

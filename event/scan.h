@@ -70,6 +70,10 @@ struct scan_members {
 enum scan_result scan_json_members(const char *text, size_t len, const char *const *paths, size_t n,
                                    struct scan_value *values, struct scan_info *info, struct scan_members *members);
 
+/* p: behind a string's opening quote.  Its closing quote; NULL: it has none before end, or is not well-formed JSON in valid
+ * UTF-8. */
+const char *scan_string_end(const char *p, const char *end);
+
 /* Appends a string value of scan_json's with its escapes undone (lone surrogates
  * become U+FFFD).  Bytes that are not UTF-8 stay as they are. */
 void scan_unescape(struct buf *b, const struct scan_value *v);

@@ -198,6 +198,14 @@ size_t template_paths(const struct template *t, const char *const **ret_paths)
         return t->npaths;
 }
 
+bool template_only_fields(const struct template *t)
+{
+        for (size_t i = 0; i < t->nparts; i++)
+                if (t->parts[i].kind == PART_DATE || t->parts[i].kind == PART_TOPIC)
+                        return false;
+        return true;
+}
+
 /* --- expanding --------------------------------------------------------------------------------- */
 
 /* The first VALUE_CHARS of a string, with no escape cut through. */
@@ -310,6 +318,11 @@ static bool put_part(struct buf *b, const struct template *t, const struct part 
         return true;
 }
 
+static const bool illegal[0x80] = {
+        [0 ... ' '] = true, ['\\'] = true, ['/'] = true, ['*'] = true, ['?'] = true, ['"'] = true, ['<'] = true,
+        ['>'] = true,       ['|'] = true,  [','] = true, ['#'] = true, [':'] = true, [0x7f] = true,
+};
+
 /* The byte that stands for c in a name; 0 for one that falls away: a continuation
  * byte, so that a character above ASCII is one _. */
 static char legal(char c)
@@ -320,7 +333,7 @@ static char legal(char c)
                 return 0;
         if (c >= 'A' && c <= 'Z')
                 return (char)(c | 0x20);
-        return u <= ' ' || u >= 0x7f || strchr("\\/*?\"<>|,#:", c) ? '_' : c;
+        return u >= 0x80 || illegal[u] ? '_' : c;
 }
 
 /* Works in place on the n bytes at p and returns how many are left. */

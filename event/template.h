@@ -47,6 +47,9 @@ bool template_is_stream(const struct template *t);
  * "*" it is a pattern of Elasticsearch's. */
 void template_outline(const struct template *t, const char *any, struct buf *ret);
 
+/* Whether the name follows from the fields alone: neither time nor topic is in it. */
+bool template_only_fields(const struct template *t);
+
 /* Appends the name.  values: what scan_json found for template_paths, same order.
  * False, with nothing appended, when the name cannot be made: a field without
  * default is absent, or nothing legal is left. */

@@ -12,34 +12,62 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/plain.h"
 #include "sinks/ndjson.h"
 
 /* ---- the text ----------------------------------------------------------------------------------- */
 
-static void write_action(struct buf *out, const char *index, size_t index_len, const char *id, size_t id_len)
+static const char to_index[] = "{\"create\":{\"_index\":\"";
+static const char to_id[] = "\",\"_id\":\"";
+static const char to_end[] = "\"}}\n";
+
+/* Names and ids are plain, mostly. */
+static void put_text(struct buf *out, const char *p, size_t n)
 {
-        buf_puts(out, "{\"create\":{\"_index\":\"");
-        json_escape(out, index, index_len);
+        char *to = buf_reserve(out, n);
+
+        if (to && plain.copy(to, p, n) == n)
+                out->len += n;
+        else
+                json_escape(out, p, n);
+}
+
+/* Up to the _id; the same for records that follow each other, mostly. */
+static void write_index(struct buf *out, const char *index, size_t len)
+{
+        buf_put(out, to_index, sizeof(to_index) - 1);
+        put_text(out, index, len);
+}
+
+static void write_action(struct buf *out, const struct buf *index, const char *id, size_t id_len)
+{
+        buf_put(out, index->data, index->len);
         if (id_len > 0) {
-                buf_puts(out, "\",\"_id\":\"");
-                json_escape(out, id, id_len);
+                buf_put(out, to_id, sizeof(to_id) - 1);
+                put_text(out, id, id_len);
         }
-        buf_puts(out, "\"}}\n");
+        buf_put(out, to_end, sizeof(to_end) - 1);
 }
 
 void es_body_write(struct buf *out, const struct batch *b, size_t n, const struct es_body_config *config)
 {
-        size_t index_len = strlen(config->index);
+        struct buf index = { 0 };
+        struct slice of = { 0, UINT32_MAX }; /* whose index that is */
 
         for (size_t i = 0; i < n; i++) {
                 const struct record *r = &b->recs[i];
-                bool own = r->dest.len > 0;
                 bool named = r->id.len > 0 && !config->auto_id;
 
-                write_action(out, own ? batch_at(b, r->dest) : config->index, own ? r->dest.len : index_len,
-                             named ? batch_at(b, r->id) : "", named ? r->id.len : 0);
+                if (r->dest.off != of.off || r->dest.len != of.len) {
+                        buf_reset(&index);
+                        of = r->dest;
+                        write_index(&index, of.len > 0 ? batch_at(b, of) : config->index,
+                                    of.len > 0 ? of.len : strlen(config->index));
+                }
+                write_action(out, &index, named ? batch_at(b, r->id) : "", named ? r->id.len : 0);
                 ndjson_put(out, batch_at(b, r->value), r->value.len);
         }
+        buf_fini(&index);
 }
 
 void es_job_drop(struct es_job *job)

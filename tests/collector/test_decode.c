@@ -174,6 +174,56 @@ static void a_wrong_template_is_an_error_at_start(void **state)
         assert_true(e.msg[0]);
 }
 
+/* The decoder learns from each event; what it makes of the next must not show that it did. */
+static void an_event_becomes_the_same_document_whatever_came_before_it(void **state)
+{
+#define EVENT(time, id, message, offset, name) \
+        "{\"@timestamp\":\"" time "\",\"event\":{\"id\":\"s1." id "\"},\"message\":\"" message \
+        "\",\"log\":{\"file\":{\"path\":\"/a\"},\"offset\":" offset "},\"service\":{\"name\":\"" name "\"}}"
+        static const char *const templates[] = { INDEX, "logs-{service.name}-{+yyyy.MM.dd}", "at-{log.offset}", "says-{message:x}",
+                                                 "t-{topic}-{service.name}", "id-{event.id}", "logs-{service.version}" };
+        static const char *const events[] = {
+                EVENT("2026-11-23T10:00:00.123Z", "abcdefghijklmnopqrstuv", "one", "0", "shop"),
+                EVENT("2026-11-24T11:00:00.456Z", "bcdefghijklmnopqrstuvw", "t\\\"wo", "4711", "shop"),
+                EVENT("2026-11-24T11:00:00.456Z", "cdefghijklmnopqrstuvwx", "three", "4712", "till"),
+                EVENT("not a time, 24 bytes long", "defghijklmnopqrstuvwxy", "four", "4713", "shop"),
+                EVENT("2026-11-24T11:00:00.456Z", "efghijklmnopqrstuvwxyz", "fi\xffve", "4714", "shop"),
+                EVENT("2026-11-25T11:00:00.456Z", "fghijklmnopqrstuvwxyzA", "", "4715", "shop"),
+                EVENT("2026-11-25T11:00:00.456Z", "ghijklmnopqrstuvwxyzAB", "\n", "4716", "shop"),
+                EVENT("2026-11-25T11:00:00.456Z", "hijklmnopqrstuvwxyzABC", "x\",\"host\":\"", "4717", "shop"),
+                EVENT("2026-11-26T11:00:00.456Z", "ijklmnopqrstuvwxyzABCD", "last", "4718", "till"),
+        };
+        enum { EVENTS = sizeof(events) / sizeof(events[0]) };
+
+        (void)state;
+        for (size_t t = 0; t < sizeof(templates) / sizeof(templates[0]); t++) {
+                struct err e = { 0 };
+                struct decoder *d = decode_new(templates[t], NULL, &stats, &e);
+                struct batch *b = batch_new(0);
+
+                for (int i = 0; i < 3 * EVENTS; i++) {
+                        const char *event = events[(i * 7 + i / EVENTS) % EVENTS];
+                        struct decoded alone = decode_text(templates[t], event);
+                        const struct incoming in = { .cluster = "c1", .topic = "logs", .partition = 2, .offset = 5,
+                                                     .timestamp_ms = 1700000000123, .payload = event, .len = strlen(event) };
+                        assert_int_equal(decode(d, &in, b), alone.ok);
+                        const struct record *r = &b->recs[b->n - 1];
+                        assert_int_equal(r->value.len, strlen(alone.value));
+                        assert_memory_equal(batch_at(b, r->value), alone.value, r->value.len);
+                        assert_int_equal(r->id.len, strlen(alone.id));
+                        assert_memory_equal(batch_at(b, r->id), alone.id, r->id.len);
+                        assert_int_equal(r->dest.len, strlen(alone.dest));
+                        if (alone.ok)
+                                assert_memory_equal(batch_at(b, r->dest), alone.dest, r->dest.len);
+                        if (i % 5 == 4)         /* what was put into it is gone */
+                                batch_undo_add(b, r->value.off);
+                }
+                batch_free(b);
+                decode_free(d);
+        }
+#undef EVENT
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -189,6 +239,7 @@ int main(void)
                 cmocka_unit_test(a_date_in_the_index_is_the_events),
                 cmocka_unit_test(a_missing_field_without_default_makes_no_index),
                 cmocka_unit_test(a_wrong_template_is_an_error_at_start),
+                cmocka_unit_test(an_event_becomes_the_same_document_whatever_came_before_it),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
