@@ -68,6 +68,60 @@ static void items_come_in_order_with_status_type_and_reason(void **state)
         buf_fini(&items);
 }
 
+/* What begins as the usual answer and goes on otherwise, wherever it is cut. */
+static void the_usual_answer_may_end_in_any_other(void **state)
+{
+#define ITEM "{\"create\":{\"status\":201}}"
+#define OK(n) #n " 201 0  \n"
+        static const struct {
+                const char *text, *items;
+                bool whole, errors;
+        } cases[] = {
+                { "{\"errors\":false,\"items\":[" ITEM "," ITEM "," ITEM "]}", OK(0) OK(1) OK(2), true, false },
+                { "{\"errors\":false,\"items\":[" ITEM "]}\n", OK(0), true, false },
+                { "{\"errors\":false,\"items\":[" ITEM "]} x", OK(0), false, false },
+                { "{\"errors\":false,\"items\":[" ITEM "]", OK(0), false, false },
+                { "{\"errors\":false,\"items\":[]}", "", true, false },
+                { "{\"errors\":false,\"items\":[" ITEM "," ITEM ",{\"create\":{\"status\":201,\"failure_store\":\"used\"}}," ITEM "]}",
+                  OK(0) OK(1) "2 201 1  \n" OK(3), true, false },
+                { "{\"errors\":false,\"items\":[" ITEM "],\"errors\":true}", OK(0), true, true },
+                { "{\"errors\":false,\"items\":[" ITEM ",{\"index\":{\"status\":200}}]}", OK(0) "1 200 0  \n", true, false },
+                { "{\"errors\":false,\"items\":[" ITEM ",{\"create\":{\"status\":2010}}]}", OK(0), false, false },
+                { "{\"errors\":false,\"items\":[" ITEM " , " ITEM "]}", OK(0) OK(1), true, false },
+                { "{\"errors\":false}", "", true, false },
+        };
+        (void)state;
+
+        for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+                size_t n = strlen(cases[c].text);
+                for (size_t i = 0; i <= n; i++) {
+                        struct es_answer a;
+                        struct buf items = { 0 };
+                        bool ok = feed(&a, &items, cases[c].text, n, i, i + (n - i) / 2);
+                        if (ok != cases[c].whole || strcmp(buf_cstr(&items), cases[c].items) != 0 ||
+                            (ok && a.errors != cases[c].errors))
+                                fail_msg("%s cut at %zu: %s", cases[c].text, i, buf_cstr(&items));
+                        es_answer_fini(&a);
+                        buf_fini(&items);
+                }
+        }
+#undef ITEM
+#undef OK
+}
+
+static void more_usual_items_than_actions_are_a_fault(void **state)
+{
+        static const char text[] = "{\"errors\":false,\"items\":[{\"create\":{\"status\":201}},{\"create\":{\"status\":201}}]}";
+        struct es_answer a;
+        (void)state;
+
+        es_answer_init(&a, 1, NULL, NULL);
+        assert_false(es_answer_feed(&a, text, sizeof text - 1));
+        assert_false(es_answer_end(&a));
+        assert_string_equal(a.fault, "more items than actions");
+        es_answer_fini(&a);
+}
+
 static void any_split_gives_the_same_items(void **state)
 {
         size_t n = sizeof mixed - 1;
@@ -259,6 +313,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(items_come_in_order_with_status_type_and_reason),
                 cmocka_unit_test(any_split_gives_the_same_items),
+                cmocka_unit_test(the_usual_answer_may_end_in_any_other),
+                cmocka_unit_test(more_usual_items_than_actions_are_a_fault),
                 cmocka_unit_test(an_answer_cut_at_any_byte_is_incomplete),
                 cmocka_unit_test(errors_false_is_complete_whatever_the_items_hold),
                 cmocka_unit_test(what_is_no_bulk_answer_is_not_complete),
