@@ -42,13 +42,18 @@ struct match {
         size_t at;
 };
 
-enum { DIGIT = 1, SPACE = 2, HEX = 4 };
+enum { DIGIT = 1, SPACE = 2, HEX = 4, ESCAPED = 8 };
 
 static const uint8_t class[256] = {
         ['\t'] = SPACE,       ['\n'] = SPACE,
         ['\r'] = SPACE,       [' '] = SPACE,
         ['0' ... '9'] = DIGIT | HEX,
-        ['A' ... 'F'] = HEX,  ['a' ... 'f'] = HEX,
+        ['A' ... 'F'] = HEX,
+        ['a'] = HEX,          ['b'] = HEX | ESCAPED,
+        ['c' ... 'e'] = HEX,  ['f'] = HEX | ESCAPED,
+        ['"'] = ESCAPED,      ['\\'] = ESCAPED,
+        ['/'] = ESCAPED,      ['n'] = ESCAPED,
+        ['r'] = ESCAPED,      ['t'] = ESCAPED,
 };
 
 static inline bool is(char c, int what)
@@ -105,7 +110,7 @@ static bool skip_escape(struct scanner *s)
         char c = s->p[1];
         s->p += 2;
         if (c != 'u')
-                return c != '\0' && strchr("\"\\/bfnrt", c) != NULL;
+                return is(c, ESCAPED);
         if (s->end - s->p < 4)
                 return false;
         for (int i = 0; i < 4; i++)
