@@ -94,9 +94,12 @@ bool file_moved_to(struct file *f, const char *path)
 int file_stat(int fd, const char *path, struct file_stat *ret)
 {
         struct statx st;
-        const int flags = path[0] ? 0 : AT_EMPTY_PATH;
+        const unsigned what = STATX_BASIC_STATS | STATX_BTIME;
 
-        if (statx(fd, path, flags, STATX_BASIC_STATS | STATX_BTIME, &st) < 0)
+        if (statx(fd, path, path[0] ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH, what, &st) < 0)
+                return -errno;
+        ret->link = S_ISLNK(st.stx_mode);
+        if (ret->link && statx(fd, path, 0, what, &st) < 0)
                 return -errno;
         if (!S_ISREG(st.stx_mode))
                 return -EINVAL;

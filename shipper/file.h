@@ -58,6 +58,7 @@ struct file_stat {
         int64_t size;
         int64_t mtime_ns;
         uint32_t links;
+        bool link;                      /* the path is a symbolic link to it */
 };
 
 struct file {

@@ -72,7 +72,7 @@ static const struct sibling *best_copy(const struct finder *s, const struct file
 
         for (size_t i = 0; i < all->n; i++) {
                 const struct sibling *one = &all->v[i];
-                if (one->st.birth_ns < f->birth_ns || known_get(s->known, &one->st))
+                if (one->hidden || one->st.birth_ns < f->birth_ns || known_get(s->known, &one->st))
                         continue;
                 if ((!best || one->st.size >= best->st.size) && siblings_is_copy(one->path, f))
                         best = one;
@@ -172,7 +172,7 @@ bool finder_reopen(struct finder *s, struct file *f)
         return r == 0;
 }
 
-static void look_at(struct finder *s, const char *path, const struct input_config *input, bool count);
+static bool look_at(struct finder *s, const char *path, const struct input_config *input, bool count);
 
 /* The file that was known at path, looked at just now; NULL: none. */
 static struct file *original_at(struct finder *s, const char *path)
@@ -219,6 +219,48 @@ static bool is_copy(struct finder *s, const char *path, const struct file_stat *
 
 /* --- finding --------------------------------------------------------------------------------- */
 
+/* A link led to f, and leads to another file now; f stands beside that. */
+static void seen_hidden(struct finder *s, struct file *f, const struct sibling *one)
+{
+        f->scan = s->known->scan;
+        f->rotated = true;
+        if (!f->real || strcmp(f->real, one->path) != 0) {
+                free(f->real);
+                f->real = xstrdup(one->path);
+        }
+        if (f->state == FILE_KNOWN)
+                known_resume(s->known, f);
+        else if (has_changed(f, &one->st))
+                turns_touch(&s->known->turns, f);
+}
+
+static void seen_sibling(struct finder *s, const struct sibling *one, const struct input_config *input)
+{
+        struct file *f = known_get(s->known, &one->st);
+
+        if (f && !f->input)
+                f->input = input;
+        if (!f || !f->input || (one->hidden && !f->real && file_is_in_place(f)))
+                return;
+        if (one->hidden)
+                seen_hidden(s, f, one);
+        else
+                seen_at(s, f, one->path, &one->st);
+}
+
+/* It came and went while nobody looked. */
+static void add_sibling(struct finder *s, const struct sibling *one, const struct file *old, const struct input_config *input)
+{
+        const struct input_config *own = globs_match(&s->config->inputs, one->path);
+
+        if (known_get(s->known, &one->st) || globs_excluded(input, one->path) || siblings_is_copy(one->path, old))
+                return;
+        if (one->hidden)
+                known_add(s->known, old->path, one->path, input, &one->st, true);
+        else
+                known_add(s->known, one->path, NULL, own ? own : input, &one->st, true);
+}
+
 /* old's path holds another file now, or none: find old again, and what came and went between. */
 static void search_siblings(struct finder *s, struct file *old)
 {
@@ -228,22 +270,14 @@ static void search_siblings(struct finder *s, struct file *old)
         struct siblings all;
 
         siblings_list(&all, base);
-        for (size_t i = 0; i < all.n; i++) {
-                const struct sibling *one = &all.v[i];
-                struct file *f = known_get(s->known, &one->st);
-                if (f && !f->input)
-                        f->input = input;
-                if (f && f->input)
-                        seen_at(s, f, one->path, &one->st);
-        }
+        siblings_add_targets(&all, old);
+        for (size_t i = 0; i < all.n; i++)
+                seen_sibling(s, &all.v[i], input);
         if (old->state == FILE_KNOWN && old->input && follow_copy(s, old, &all, false, NULL))
                 turns_push(&s->known->turns, old);
-        for (size_t i = 0; input && birth_ns != 0 && i < all.n; i++) {
-                const struct sibling *one = &all.v[i];
-                if (one->st.birth_ns > birth_ns && !known_get(s->known, &one->st) && !globs_excluded(input, one->path) &&
-                    !siblings_is_copy(one->path, old))
-                        known_add(s->known, one->path, input, &one->st, true);
-        }
+        for (size_t i = 0; input && birth_ns != 0 && i < all.n; i++)
+                if (all.v[i].st.birth_ns > birth_ns)
+                        add_sibling(s, &all.v[i], old, input);
         siblings_fini(&all);
         free(base);
 }
@@ -257,7 +291,7 @@ static bool too_old(const struct finder *s, const struct input_config *input, co
                clock->wall_ns(clock) - st->mtime_ns > input->ignore_older_ms * 1000000;
 }
 
-static void look_at(struct finder *s, const char *path, const struct input_config *input, bool count)
+static bool look_at(struct finder *s, const char *path, const struct input_config *input, bool count)
 {
         struct known *k = s->known;
         struct file_stat st;
@@ -266,7 +300,7 @@ static void look_at(struct finder *s, const char *path, const struct input_confi
         if (r < 0) {
                 if (r != -EINVAL)
                         known_report(k, path, r);
-                return;
+                return false;
         }
         struct file *f = known_get(k, &st);
         struct file *before = known_at(k, path);
@@ -289,13 +323,14 @@ static void look_at(struct finder *s, const char *path, const struct input_confi
         } else if (copy) {
                 s->copies += count;
         } else {
-                known_add(k, path, input, &st, false);
+                known_add(k, path, NULL, input, &st, false);
         }
+        return st.link;
 }
 
-void finder_found(struct finder *s, const char *path, const struct input_config *input)
+bool finder_found(struct finder *s, const char *path, const struct input_config *input)
 {
-        look_at(s, path, input, true);
+        return look_at(s, path, input, true);
 }
 
 void finder_touched(struct finder *s, const char *path)
@@ -325,7 +360,7 @@ void finder_moved(struct finder *s, const char *from, const char *to)
         } else if (!too_old(s, input, &st) &&
                    (globs_match(&s->config->inputs, from) || st.birth_ns > s->started_ns) && !is_copy(s, to, &st)) {
                 /* It stood under a name of ours and was renamed before we could look. */
-                known_add(s->known, to, input, &st, !globs_match(&s->config->inputs, to));
+                known_add(s->known, to, NULL, input, &st, !globs_match(&s->config->inputs, to));
         }
 }
 

@@ -30,7 +30,8 @@ struct finder {
 void finder_init(struct finder *s, struct known *known, struct ship *ship);
 
 /* What watch tells. Paths are borrowed for the call. */
-void finder_found(struct finder *s, const char *path, const struct input_config *input);        /* it is there, known or not */
+bool finder_found(struct finder *s, const char *path, const struct input_config *input);        /* it is there, known or
+                                                           not; true: by a symbolic link, so no event of path tells when it grows */
 void finder_touched(struct finder *s, const char *path);        /* it may have grown */
 void finder_moved(struct finder *s, const char *from, const char *to);
 void finder_gone(struct finder *s, const char *path);

@@ -37,7 +37,8 @@ static void own(struct known *k, struct file *f)
 {
         f->scan = k->scan;
         map_put(&k->by_key, key_of(f->inode, f->birth_ns), f);
-        map_put(&k->by_path, path_key(f->path), f);
+        if (!f->real)                   /* else another one stands there */
+                map_put(&k->by_path, path_key(f->path), f);
         stat_inc(&k->stats->files);
 }
 
@@ -201,10 +202,12 @@ void known_report(struct known *k, const char *path, int r)
                  strerror(-r));
 }
 
-struct file *known_add(struct known *k, const char *path, const struct input_config *input,
+struct file *known_add(struct known *k, const char *path, const char *real, const struct input_config *input,
                        const struct file_stat *st, bool rotated)
 {
         struct file *f = file_new(path, input, st);
+
+        f->real = real ? xstrdup(real) : NULL;
         int r = known_open(k, f);
 
         if (r < 0) {
@@ -218,7 +221,7 @@ struct file *known_add(struct known *k, const char *path, const struct input_con
                 positions_add(k->positions, f);
         }
         stat_inc(&k->stats->files_found);
-        log_info("tail", "found: path=%s inode=%llu size=%lld%s", path, (unsigned long long)st->inode,
+        log_info("tail", "found: path=%s inode=%llu size=%lld%s", file_place(f), (unsigned long long)st->inode,
                  (long long)st->size, rotated ? " rotated" : "");
         own(k, f);
         start_reading(k, f);

@@ -38,9 +38,10 @@ void known_fini(struct known *k);               /* frees all files */
 struct file *known_get(const struct known *k, const struct file_stat *st);      /* NULL: nobody has seen it */
 struct file *known_at(const struct known *k, const char *path);                 /* NULL: nothing was seen there */
 
-/* Opens a file that was not known and lets it be read.  NULL: it cannot be opened, which was reported. */
-struct file *known_add(struct known *k, const char *path, const struct input_config *input, const struct file_stat *st,
-                       bool rotated);
+/* Opens a file that was not known and lets it be read.  real NULL, or where it stands when path leads to another one.
+ * NULL: it cannot be opened, which was reported. */
+struct file *known_add(struct known *k, const char *path, const char *real, const struct input_config *input,
+                       const struct file_stat *st, bool rotated);
 void known_restore(struct known *k, const struct checkpoint_row *row);  /* from the checkpoint; it is not looked at yet */
 void known_resume(struct known *k, struct file *f);     /* one of those is seen for the first time in this run */
 void known_move(struct known *k, struct file *f, const char *path);     /* that is where it stands now */

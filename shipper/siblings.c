@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -17,9 +18,9 @@ static int by_birth(const void *a, const void *b)
 }
 
 /* Takes *path. */
-static void add(struct siblings *s, char **path)
+static void add(struct siblings *s, char **path, bool hidden)
 {
-        struct sibling one = { .path = *path };
+        struct sibling one = { .path = *path, .hidden = hidden };
 
         *path = NULL;
         if (file_stat(AT_FDCWD, one.path, &one.st) < 0) {
@@ -42,11 +43,37 @@ void siblings_list(struct siblings *s, const char *path)
                 if (!globs_is_sibling(de->d_name, base) || globs_is_archive(de->d_name))
                         continue;
                 char *one = xasprintf("%s%s", slash ? dir : "", de->d_name);
-                add(s, &one);
+                add(s, &one, false);
         }
         if (d)
                 closedir(d);
         free(dir);
+        if (s->n > 0)
+                qsort(s->v, s->n, sizeof(*s->v), by_birth);
+}
+
+void siblings_add_targets(struct siblings *s, const struct file *f)
+{
+        struct stat st;
+        char *target = lstat(f->path, &st) == 0 && S_ISLNK(st.st_mode) ? realpath(f->path, NULL) : NULL;
+        char *slash = target ? strrchr(target, '/') : NULL;
+
+        if (!slash || slash == target) {
+                free(target);
+                return;
+        }
+        *slash = '\0';
+        DIR *d = opendir(target);
+        for (struct dirent *de; d && (de = readdir(d)) != NULL;) {
+                bool rotated = globs_is_sibling(de->d_name, slash + 1) && !globs_is_archive(de->d_name);
+                if (!rotated && de->d_ino != f->inode)
+                        continue;
+                char *one = xasprintf("%s/%s", target, de->d_name);
+                add(s, &one, true);
+        }
+        if (d)
+                closedir(d);
+        free(target);
         if (s->n > 0)
                 qsort(s->v, s->n, sizeof(*s->v), by_birth);
 }

@@ -15,6 +15,7 @@
 struct sibling {
         char *path;                     /* owned */
         struct file_stat st;
+        bool hidden;                    /* it stands where no pattern leads: beside the target of a symbolic link */
 };
 
 struct siblings {
@@ -24,6 +25,10 @@ struct siblings {
 
 /* Everything in the directory of path that may be a rotation of it, oldest first. */
 void siblings_list(struct siblings *s, const char *path);
+
+/* f->path is a symbolic link now: adds f, and what may be a rotation of the link's target, from the target's directory.
+ * So kubelet rotates a container's log, and starts it anew. */
+void siblings_add_targets(struct siblings *s, const struct file *f);
 void siblings_fini(struct siblings *s);
 
 /* Of a file that is not where it was: does path hold what it held, as far as it goes?  The head is the same, and before

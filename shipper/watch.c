@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "base/log.h"
 #include "base/map.h"
@@ -23,7 +24,9 @@ struct watch {
         struct shipper_stats *stats;
         struct timer scan_timer;
         struct io io;                   /* inotify */
-        struct map dirs;                /* watch descriptor -> char *, with a slash at the end; owned */
+        struct map dirs;                /* watch descriptor -> char *, with a slash at the end; of a link to a file
+                                           without; owned */
+        struct map links;               /* hash of a link's path -> its watch descriptor plus 1, as a pointer */
         int64_t unwatched;              /* directories, counted by the scan under way ... */
         int64_t told_unwatched;         /* ... and how many the log was last told of */
         char why_unwatched[PATH_MAX + 128];     /* of the first */
@@ -61,6 +64,27 @@ static void tell_unwatched(struct watch *w)
                 log_info("watch", "every directory is watched again");
 }
 
+/* The events of its directory do not tell when the file behind a link grows. */
+static void watch_link(struct watch *w, const char *path)
+{
+        const uint64_t key = XXH3_64bits(path, strlen(path));
+        int wd = w->io.fd < 0 ? -1 : inotify_add_watch(w->io.fd, path, IN_MODIFY);
+
+        if (wd < 0 || map_get(&w->dirs, (uint64_t)wd))
+                return;                 /* the scan is left; or it is watched already */
+        int old = (int)(intptr_t)map_get(&w->links, key) - 1;
+        if (old >= 0)
+                inotify_rm_watch(w->io.fd, old);        /* the file the link led to before; an event says when it is done */
+        map_put(&w->links, key, (void *)(intptr_t)(wd + 1));
+        map_put(&w->dirs, (uint64_t)wd, xstrdup(path));
+}
+
+static void found(struct watch *w, const char *path, const struct input_config *input)
+{
+        if (finder_found(w->finder, path, input))
+                watch_link(w, path);
+}
+
 struct visit { struct watch *watch; const struct input_config *input; };
 
 static void visit_dir(void *arg, const char *dir)
@@ -73,7 +97,7 @@ static void visit_file(void *arg, const char *path)
         const struct visit *v = arg;
 
         if (!globs_excluded(v->input, path))
-                finder_found(v->watch->finder, path, v->input);
+                found(v->watch, path, v->input);
 }
 
 /* dir NULL: everything; else a directory that has just come and all below it. */
@@ -135,7 +159,7 @@ static void on_named_event(struct watch *w, const struct inotify_event *ev, cons
         else {
                 const struct input_config *input = globs_match(&w->config->inputs, path);
                 if (input)
-                        finder_found(w->finder, path, input);
+                        found(w, path, input);
         }
 }
 
@@ -152,6 +176,8 @@ static void on_event(struct watch *w, const struct inotify_event *ev)
         const char *dir = map_get(&w->dirs, (uint64_t)ev->wd);
         if (ev->mask & IN_IGNORED)
                 free(map_del(&w->dirs, (uint64_t)ev->wd));
+        else if (dir && ev->len == 0 && ev->mask & IN_MODIFY)
+                finder_touched(w->finder, dir);         /* the file behind a link */
         else if (dir && ev->len > 0) {
                 snprintf(path, sizeof(path), "%s%s%s", dir, ev->name, ev->mask & IN_ISDIR ? "/" : "");
                 if (!(ev->mask & IN_ISDIR))
@@ -214,6 +240,7 @@ void watch_free(struct watch *w)
         for (size_t i = 0; (dir = map_next(&w->dirs, &i)) != NULL;)
                 free(dir);
         map_fini(&w->dirs);
+        map_fini(&w->links);
         forget_half_rename(w);
         free(w);
 }
