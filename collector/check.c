@@ -127,6 +127,16 @@ static void check_kafka(const struct collector_config *c, struct report *r)
         kafka_probe_free(p);
 }
 
+static void probe_elasticsearch(const struct collector_config *c, const char *index, struct report *r)
+{
+        struct strlist more = collector_route_indexes(c);
+        struct es_config es = c->elasticsearch;
+
+        es.more_indexes = &more;
+        es_probe(&es, index, c->start_timeout_ms, r);
+        free(more.v);
+}
+
 static void check_output(const struct collector_config *c, struct report *r)
 {
         struct buf index = { 0 };
@@ -136,7 +146,7 @@ static void check_output(const struct collector_config *c, struct report *r)
         if (!dead_in_topic(&c->dlq))
                 check_dead_files(&c->dlq, r);
         if (collector_output(c) == OUTPUT_ELASTICSEARCH)
-                es_probe(&c->elasticsearch, index.len > 0 ? buf_cstr(&index) : NULL, c->start_timeout_ms, r);
+                probe_elasticsearch(c, index.len > 0 ? buf_cstr(&index) : NULL, r);
         else
                 report_ok(r, "output", "%s, which is not looked at", output_names[collector_output(c)]);
         buf_fini(&index);

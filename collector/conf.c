@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector/conf.h"
 
+#include "base/mem.h"
+#include "collector/decode.h"
 #include "collector/headers.h"
 #include "collector/topics.h"
 #include "sinks/kafka_conf.h"
@@ -65,6 +67,8 @@ static const struct opt rows[] = {
         { "elasticsearch", OPT_TABLE, FIELD(elasticsearch), .table = &es_opts, .help = "output elasticsearch" },
         { "file", OPT_TABLE, FIELD(file), .table = &file_opts, .help = "output file" },
         { "dlq", OPT_TABLE, FIELD(dlq), .table = &dlq_opts, .help = "dead letters" },
+        { "routes", OPT_TABLES, FIELD(routes), .table = &route_opts,
+          .help = "rules that send some records elsewhere; the first that fits counts" },
         { "http", OPT_STRING, FIELD(http), .def = "127.0.0.1:9601", .flag = "http", .flag_arg = "ADDR:PORT",
           .help = "serves /metrics, /status, /readyz and /healthz; port 0 takes a free one" },
         { "memory", OPT_SIZE, FIELD(memory), .def = "40 MiB", .min = 24 << 20, .max = 1ll << 40,
@@ -95,6 +99,19 @@ static const struct opt rows[] = {
 };
 #undef FIELD
 
+struct strlist collector_route_indexes(const struct collector_config *c)
+{
+        const struct route_config *routes = c->routes.v;
+        struct strlist list = { 0 };
+
+        if (c->routes.n > 0)
+                list.v = xcalloc(c->routes.n, sizeof(char *));
+        for (size_t i = 0; i < c->routes.n; i++)
+                if (routes[i].index)
+                        list.v[list.n++] = routes[i].index;
+        return list;
+}
+
 enum output collector_output(const struct collector_config *c)
 {
         return (enum output)(c->output + OUTPUT_ELASTICSEARCH);
@@ -105,6 +122,18 @@ struct output_config collector_output_parts(const struct collector_config *c)
         return (struct output_config){ .elasticsearch = &c->elasticsearch, .file = &c->file };
 }
 
+/* That all of it together can be looked at in one scan. */
+static void check_fields(const struct collector_config *c, struct opt_errors *errors)
+{
+        struct collector_stats stats = { 0 };
+        struct err e = { 0 };
+        struct decoder *d = decode_new(c->elasticsearch.index, c->elasticsearch.id_field, &stats, &e);
+
+        if (d && decode_set_routes(d, &c->routes, &e) < 0)
+                opt_complain(errors, "routes: %s", e.msg);
+        decode_free(d);
+}
+
 static void check(const void *conf, struct opt_errors *errors)
 {
         const struct collector_config *c = conf;
@@ -112,6 +141,7 @@ static void check(const void *conf, struct opt_errors *errors)
 
         if (!c->dry_run)
                 output_check(collector_output(c), &parts, errors);
+        check_fields(c, errors);
 }
 
 const struct opt_table collector_opts = { rows, ARRAY_LEN(rows), sizeof(struct collector_config), check };

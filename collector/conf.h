@@ -32,6 +32,7 @@ struct collector_config {
         struct es_config elasticsearch;
         struct file_config file;
         struct dlq_config dlq;
+        struct tablelist routes;        /* of struct route_config */
         char *http;
         int64_t memory;                 /* byte budget of the process */
         int64_t batch_bytes, batch_records, batch_time_ms;
@@ -43,6 +44,9 @@ struct collector_config {
 };
 
 extern const struct opt_table collector_opts;
+
+/* The indexes that routes name; the strings are borrowed, the caller frees the array. */
+struct strlist collector_route_indexes(const struct collector_config *c);
 
 enum output collector_output(const struct collector_config *c);
 struct output_config collector_output_parts(const struct collector_config *c);  /* borrowed from c */

@@ -9,15 +9,16 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "collector/headers.h"
+#include "collector/naming.h"
 #include "event/event.h"
 #include "event/ident.h"
 #include "event/kin.h"
 #include "event/scan.h"
 #include "event/shape.h"
-#include "event/template.h"
 #include "event/timestamp.h"
+#include "sinks/elasticsearch.h"
 
-enum { AT_TIME, AT_ID, NFIXED }; /* what is always looked for; the template's fields follow, then id_field */
+enum { AT_TIME, AT_ID }; /* what is always looked for, before all other fields */
 enum { ID_MAX_BYTES = 512 };     /* a longer _id spoils its whole bulk */
 
 /* What the events of one kin have in common. */
@@ -29,49 +30,53 @@ struct form {
 
 struct decoder {
         struct collector_stats *stats;
-        struct template *index;        /* owned */
-        const char *paths[SCAN_PATHS]; /* borrowed from the template and from constants */
-        size_t npaths;
-        size_t id_field;      /* index of its path; 0: none */
-        char *id_path;        /* owned; NULL: none */
-        struct buf name;      /* index name being made */
-        struct shape *shape;  /* owned */
-        struct buf rewritten; /* a foreign event as the document it becomes */
-        struct strlist labels; /* borrowed: headers that become labels */
-        struct buf headed;    /* an event with what its headers add */
-        struct kin *kin;      /* owned */
+        struct fields fields; /* looked for in every event */
+        struct naming index;
+        size_t id_field; /* number of its field; 0: none */
+        struct routes routes;
+        const struct route *route; /* of the record at hand; NULL: none fits */
+        struct buf name;           /* index name being made */
+        struct shape *shape;       /* owned */
+        struct buf rewritten;      /* a foreign event as the document it becomes */
+        struct strlist labels;     /* borrowed: headers that become labels */
+        struct buf headed;         /* an event with what its headers add */
+        struct kin *kin;           /* owned */
         struct form forms[KIN_FORMS];
-        bool fixed_name;      /* of a form: the template has fields only */
-        struct slice dest;    /* the index name that was put last, perhaps into the batch at hand */
+        bool fixed_name;           /* of a form: the template has fields only */
+        struct slice dest;         /* the index name that was put last, perhaps into the batch at hand */
 };
+
+static int want_all(struct decoder *d, const char *index_template, const char *id_field, struct err *e)
+{
+        CHECK(fields_want(&d->fields, "@timestamp", e) == AT_TIME && fields_want(&d->fields, "event.id", e) == AT_ID);
+        int r = naming_init(&d->index, index_template, &d->fields, e);
+        if (r == 0 && id_field)
+                r = fields_want(&d->fields, id_field, e);
+        if (r < 0)
+                return r;
+        d->id_field = (size_t)r;
+        d->fixed_name = template_only_fields(d->index.template);
+        return 0;
+}
 
 struct decoder *decode_new(const char *index_template, const char *id_field, struct collector_stats *stats,
                            struct err *e)
 {
-        struct template *t = template_new(index_template, e);
-        const char *const *paths;
-
-        if (!t)
-                return NULL;
-        size_t n = template_paths(t, &paths);
-        _Static_assert(NFIXED + TEMPLATE_FIELDS + 1 <= SCAN_PATHS, "room for all that may be looked for");
         struct decoder *d = xcalloc(1, sizeof(*d));
+
         d->stats = stats;
-        d->index = t;
         d->shape = shape_new();
         d->kin = kin_new();
-        d->fixed_name = template_only_fields(t);
-        d->paths[AT_TIME] = "@timestamp";
-        d->paths[AT_ID] = "event.id";
-        for (size_t i = 0; i < n; i++)
-                d->paths[NFIXED + i] = paths[i];
-        d->npaths = NFIXED + n;
-        if (id_field) {
-                d->id_path = xstrdup(id_field);
-                d->id_field = d->npaths;
-                d->paths[d->npaths++] = d->id_path;
+        if (want_all(d, index_template, id_field, e) < 0) {
+                decode_free(d);
+                return NULL;
         }
         return d;
+}
+
+int decode_set_routes(struct decoder *d, const struct tablelist *routes, struct err *e)
+{
+        return routes_init(&d->routes, routes, &d->fields, e);
 }
 
 void decode_set_labels(struct decoder *d, const struct strlist *labels)
@@ -83,11 +88,12 @@ void decode_free(struct decoder *d)
 {
         if (!d)
                 return;
-        template_free(d->index);
+        naming_fini(&d->index);
+        routes_fini(&d->routes);
+        fields_fini(&d->fields);
         shape_free(d->shape);
         buf_fini(&d->name);
         buf_fini(&d->rewritten);
-        free(d->id_path);
         buf_fini(&d->headed);
         kin_free(d->kin);
         for (size_t i = 0; i < KIN_FORMS; i++)
@@ -191,12 +197,18 @@ static struct slice put_name(struct decoder *d, const struct buf *name, struct b
         return d->dest;
 }
 
+/* Of the record at hand. */
+static const struct naming *index_of(const struct decoder *d)
+{
+        return d->route && d->route->index.template ? &d->route->index : &d->index;
+}
+
 /* values: of the template. */
 static bool put_dest(struct decoder *d, const struct incoming *in, const struct scan_value *values,
                      const struct scan_value *time, struct batch *b, struct slice *ret)
 {
         buf_reset(&d->name);
-        if (!template_expand(d->index, values, in->topic, event_time_ns(in, time), &d->name))
+        if (!template_expand(index_of(d)->template, values, in->topic, event_time_ns(in, time), &d->name))
                 return false;
         *ret = put_name(d, &d->name, b);
         return true;
@@ -220,7 +232,7 @@ static void count_shape(struct collector_stats *stats, const struct shape_verdic
 static enum scan_result scan(struct decoder *d, const struct incoming *in, struct scan_value *values,
                              struct scan_info *info)
 {
-        return scan_json_members(in->payload, in->len, d->paths, d->npaths, values, info,
+        return scan_json_members(in->payload, in->len, d->fields.path, d->fields.n, values, info,
                                  shape_members(d->shape));
 }
 
@@ -236,7 +248,7 @@ static bool reshape(struct decoder *d, struct incoming *in, struct scan_value *v
                 return v.kind == SHAPE_ECS;
         in->payload = d->rewritten.data;
         in->len = d->rewritten.len;
-        scan_json(in->payload, in->len, d->paths, d->npaths, values, NULL);
+        scan_json(in->payload, in->len, d->fields.path, d->fields.n, values, NULL);
         return false;
 }
 
@@ -256,7 +268,7 @@ static enum scan_result add_headers(struct decoder *d, struct incoming *in, enum
                 stat_inc(&d->stats->text_records);
         in->payload = doc->data;
         in->len = doc->len;
-        return scan_json(in->payload, in->len, d->paths, d->npaths, values, NULL);
+        return scan_json(in->payload, in->len, d->fields.path, d->fields.n, values, NULL);
 }
 
 /* --- one event of a file is like the next ------------------------------------------------------- */
@@ -269,10 +281,9 @@ static void learn(struct decoder *d, const struct incoming *in, const struct sca
         if (i < 0)
                 return;
         struct form *f = &d->forms[i];
-        size_t n = d->npaths - NFIXED - (d->id_field > 0);
+        size_t n = naming_values(&d->index, values, f->values);
         f->known = ok;
         for (size_t k = 0; k < n; k++) {
-                f->values[k] = values[NFIXED + k];
                 if (f->values[k].type == SCAN_ABSENT)
                         continue;
                 f->values[k].p = kin_place(d->kin, f->values[k].p);
@@ -293,7 +304,7 @@ static bool put_dest_of_form(struct decoder *d, const struct incoming *in, const
         return true;
 }
 
-static bool decode_kin(struct decoder *d, const struct incoming *in, const struct form *f, struct batch *b)
+static enum decode_end decode_kin(struct decoder *d, const struct incoming *in, const struct form *f, struct batch *b)
 {
         struct slice value = batch_put(b, in->payload, in->len), dest = { 0 };
         bool ok = put_dest_of_form(d, in, f, b, &dest);
@@ -303,11 +314,69 @@ static bool decode_kin(struct decoder *d, const struct incoming *in, const struc
         r->id = (struct slice){ value.off + EVENT_ID_AT, IDENT_LINE_TEXT };
         r->dest = dest;
         r->weight = 1;
-        return ok;
+        return ok ? DECODE_OK : DECODE_NO_INDEX;
+}
+
+/* --- any event ---------------------------------------------------------------------------------- */
+
+/* A text record as the document it becomes, where rules want to see its fields. */
+static enum scan_result as_document(struct decoder *d, struct incoming *in, struct scan_value *values)
+{
+        struct buf *doc = &d->headed;
+
+        stat_inc(&d->stats->text_records);
+        buf_reset(doc);
+        event_write_text(doc, record_time_ns(in), in->payload, in->len);
+        in->payload = doc->data;
+        in->len = doc->len;
+        return scan_json(in->payload, in->len, d->fields.path, d->fields.n, values, NULL);
+}
+
+/* What only the action says. */
+static void put_action(const struct decoder *d, const struct scan_value *values, struct batch *b, struct record *r)
+{
+        const struct route *route = d->route;
+        struct buf text = { 0 };
+
+        if (route->pipeline)
+                batch_header(b, r, es_header_pipeline, route->pipeline, strlen(route->pipeline));
+        if (route->routing < 0)
+                return;
+        const struct scan_value *v = &values[route->routing];
+        if (v->type == SCAN_STRING)
+                scan_unescape(&text, v);
+        else if (v->type == SCAN_NUMBER)
+                buf_put(&text, v->p, v->len);
+        if (text.len > 0)
+                batch_header(b, r, es_header_routing, text.data, text.len);
+        buf_fini(&text);
+}
+
+static enum decode_end put_record(struct decoder *d, const struct incoming *doc, enum scan_result is,
+                               const struct scan_value *values, struct batch *b)
+{
+        struct slice value = put_value(d, doc, is, values[AT_TIME].type != SCAN_ABSENT, b);
+        struct slice id = put_id(d, doc, values, b), dest = { 0 };
+        struct scan_value own[TEMPLATE_FIELDS];
+
+        naming_values(index_of(d), values, own);
+        bool ok = put_dest(d, doc, own, &values[AT_TIME], b, &dest);
+
+        struct record *r = batch_add(b);
+        r->value = value;
+        r->id = id;
+        r->dest = dest;
+        r->weight = 1;
+        if (!d->route)
+                return ok ? DECODE_OK : DECODE_NO_INDEX;
+        if (d->route->to == ROUTE_DEAD_LETTER)
+                return DECODE_DEAD;
+        put_action(d, values, b, r);
+        return ok ? DECODE_OK : DECODE_NO_INDEX;
 }
 
 /* stranger: it is like none that was learnt. */
-static bool decode_any(struct decoder *d, const struct incoming *in, bool stranger, struct batch *b)
+static enum decode_end decode_any(struct decoder *d, const struct incoming *in, bool stranger, struct batch *b)
 {
         struct scan_value values[SCAN_PATHS] = { 0 };
         struct scan_info info = { 0 };
@@ -327,28 +396,29 @@ static bool decode_any(struct decoder *d, const struct incoming *in, bool strang
                 plain = reshape(d, &doc, values);
         if (in->nheaders > 0)
                 is = add_headers(d, &doc, is, values);
-        struct slice value = put_value(d, &doc, is, values[AT_TIME].type != SCAN_ABSENT, b);
-        struct slice id = put_id(d, &doc, values, b), dest = { 0 };
-        bool ok = put_dest(d, in, values + NFIXED, &values[AT_TIME], b, &dest);
-
-        struct record *r = batch_add(b);
-        r->value = value;
-        r->id = id;
-        r->dest = dest;
-        r->weight = 1;
-        if (stranger && plain && !info.has_newline && doc.payload == in->payload && is_our_id(&values[AT_ID]))
-                learn(d, in, values, ok);
+        if (d->routes.n > 0 && is != SCAN_IS_OBJECT)
+                is = as_document(d, &doc, values);
+        d->route = d->routes.n > 0 ? routes_find(&d->routes, in->topic, values) : NULL;
+        enum decode_end how = d->route && d->route->to == ROUTE_DROP ? DECODE_DROP : put_record(d, &doc, is, values, b);
+        if (stranger && how <= DECODE_OK && plain && !info.has_newline && doc.payload == in->payload && is_our_id(&values[AT_ID]))
+                learn(d, in, values, how == DECODE_OK);
         buf_fini(&text);
-        return ok;
+        return how;
 }
 
-bool decode(struct decoder *d, const struct incoming *in, struct batch *b)
+const char *decode_why(const struct decoder *d)
 {
-        int form = in->nheaders > 0 ? -1 : kin_find(d->kin, in->payload, in->len);
+        return d->route->why;
+}
+
+enum decode_end decode(struct decoder *d, const struct incoming *in, struct batch *b)
+{
+        bool like_others = in->nheaders == 0 && d->routes.n == 0; /* a rule may part those that are alike */
+        int form = like_others ? kin_find(d->kin, in->payload, in->len) : -1;
 
         if (form >= 0 && d->forms[form].known)
                 return decode_kin(d, in, &d->forms[form], b);
-        return decode_any(d, in, form < 0 && in->nheaders == 0, b);
+        return decode_any(d, in, form < 0 && like_others, b);
 }
 
 void decode_nothing(const struct decoder *d, const struct incoming *in, struct batch *b)

@@ -8,13 +8,14 @@
  * The id is the event's own where Sluice gave it one (scheme prefix at event.id), else the text or number at
  * id_field when that is set and there is one of 1 to 512 bytes (Elasticsearch takes no more), else it names the Kafka
  * record: the same record gets the same id at every re-send.  Invalid UTF-8 is repaired.  What the record's
- * headers tell is added (collector/headers.h); index template and id_field see it.  One thread.
+ * headers tell is added (collector/headers.h); index template, id_field and routes see it.  One thread.
  */
 #ifndef SLUICE_COLLECTOR_DECODE_H
 #define SLUICE_COLLECTOR_DECODE_H
 
 #include "base/err.h"
 #include "collector/incoming.h"
+#include "collector/routes.h"
 #include "collector/stats.h"
 #include "config/opt.h"
 #include "sinks/batch.h"
@@ -28,9 +29,19 @@ struct decoder *decode_new(const char *index_template, const char *id_field, str
 void decode_set_labels(struct decoder *d, const struct strlist *labels);        /* kafka.headers; borrowed */
 void decode_free(struct decoder *d);    /* NULL ok */
 
-/* Adds one record with value, id and dest to b. False: dest could not be made, a field of the
- * template is missing; value and id are there. */
-bool decode(struct decoder *d, const struct incoming *in, struct batch *b);
+/* routes: of struct route_config, borrowed.  -EINVAL, -E2BIG: e says why. */
+int decode_set_routes(struct decoder *d, const struct tablelist *routes, struct err *e) MUST_CHECK;
+
+enum decode_end {
+        DECODE_NO_INDEX,        /* a record without dest was added: a field of the index template is missing */
+        DECODE_OK,
+        DECODE_DEAD,            /* as OK, but a rule sends it to the dead letters: decode_why */
+        DECODE_DROP,            /* nothing was added: a rule drops it */
+};
+
+/* Adds one record with value, id and dest to b. */
+enum decode_end decode(struct decoder *d, const struct incoming *in, struct batch *b);
+const char *decode_why(const struct decoder *d);        /* after DECODE_DEAD: the rule; borrowed */
 
 /* The same for what is no document: the payload as it is, the id of the record, no dest. */
 void decode_nothing(const struct decoder *d, const struct incoming *in, struct batch *b);

@@ -13,8 +13,8 @@
 
 /* What record.meta holds; a dead letter has its time in a header and its cause here instead. */
 enum { OFFSET, TIMESTAMP, CAUSE = TIMESTAMP };
-enum cause { REFUSED, NO_INDEX, BAD_BATCH };
-static const char *const cause_name[] = { [REFUSED] = "rejected", [NO_INDEX] = "no_index", [BAD_BATCH] = "bad_batch" };
+enum cause { REFUSED, NO_INDEX, BAD_BATCH, ROUTED };
+static const char *const cause_name[] = { [REFUSED] = "rejected", [NO_INDEX] = "no_index", [BAD_BATCH] = "bad_batch", [ROUTED] = "route" };
 
 struct deliver {
         struct loop *loop;
@@ -97,7 +97,8 @@ static struct stat_value *dead_count(struct deliver *d, enum cause cause)
 {
         struct stat_value *const counts[] = { [REFUSED] = &d->stats->dead_rejected,
                                               [NO_INDEX] = &d->stats->dead_no_index,
-                                              [BAD_BATCH] = &d->stats->dead_bad_batch };
+                                              [BAD_BATCH] = &d->stats->dead_bad_batch,
+                                              [ROUTED] = &d->stats->dead_route };
         return counts[cause];
 }
 
@@ -191,16 +192,21 @@ static void watch_budget(struct deliver *d)
         }
 }
 
+static void drop_if_empty(struct deliver *d)
+{
+        if (d->open->n > 0)
+                return;
+        batch_free(d->open);
+        d->open = NULL;
+}
+
 static void send_unindexable(struct deliver *d, enum cause cause, const char *why)
 {
         struct record *r = &d->open->recs[d->open->n - 1];
 
         to_dead_letters(d, d->open, r, cause, why, strlen(why));
         batch_undo_add(d->open, r->value.off);
-        if (d->open->n == 0) {
-                batch_free(d->open);
-                d->open = NULL;
-        }
+        drop_if_empty(d);
 }
 
 static void begin_batch(struct deliver *d)
@@ -225,9 +231,18 @@ static void came_from(const struct deliver *d, struct partition *p, uint64_t seq
 static void take_document(struct deliver *d, struct partition *p, uint64_t seq, const struct incoming *in)
 {
         begin_batch(d);
-        bool ok = decode(d->decoder, in, d->open);
+        enum decode_end how = decode(d->decoder, in, d->open);
+        if (how == DECODE_DROP) {
+                drop_if_empty(d);
+                stat_inc(&d->stats->dropped_route);
+                stat_add(&d->stats->in_flight, -1);
+                d->hooks.settle(d->hooks.arg, p, seq);
+                return;
+        }
         came_from(d, p, seq, in);
-        if (!ok && collector_output(d->config) == OUTPUT_ELASTICSEARCH)
+        if (how == DECODE_DEAD)
+                send_unindexable(d, ROUTED, decode_why(d->decoder));
+        else if (how == DECODE_NO_INDEX && collector_output(d->config) == OUTPUT_ELASTICSEARCH)
                 send_unindexable(d, NO_INDEX, "no index name: a field of the template is missing");
         if (full(d)) {
                 submit_open(d);
@@ -361,6 +376,10 @@ struct deliver *deliver_new(struct loop *l, const struct collector_config *confi
         if (!decoder)
                 return NULL;
         decode_set_labels(decoder, &config->kafka.headers);
+        if (decode_set_routes(decoder, &config->routes, e) < 0) {
+                decode_free(decoder);
+                return NULL;
+        }
         struct deliver *d = xcalloc(1, sizeof(*d));
         d->loop = l;
         d->config = config;

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -232,6 +233,20 @@ static struct sink *open_show(struct collector *c, const char *place, const char
         return sink_show_new(c->loop, &show, owner, limits);
 }
 
+/* Where documents go, with the index templates of all that the routes name. */
+static struct sink *open_index(struct collector *c, const struct sink_owner *owner, const struct sink_limits *limits, struct err *e)
+{
+        struct strlist more = collector_route_indexes(&c->config);
+        struct es_config es = c->config.elasticsearch;
+        struct output_config parts = collector_output_parts(&c->config);
+
+        es.more_indexes = &more;
+        parts.elasticsearch = &es;
+        struct sink *s = output_new(c->loop, collector_output(&c->config), &parts, owner, limits, e);
+        free(more.v);
+        return s;
+}
+
 static int build_sinks(struct collector *c, struct err *e)
 {
         /* A third of the budget holds documents; the rest is librdkafka's fetches, bodies being built, answers. */
@@ -239,8 +254,6 @@ static int build_sinks(struct collector *c, struct err *e)
         struct sink_limits limits = { .max_batches = MAX_BULKS, .max_bytes = budget };
         struct sink_limits dead_limits = { .max_batches = MAX_DEAD_BATCHES, .max_bytes = DEAD_BYTES };
         struct sink_owner owner = deliver_index_owner(c->deliver), dead_owner = deliver_dead_owner(c->deliver);
-
-        struct output_config parts = collector_output_parts(&c->config);
 
         if (c->config.dry_run) {
                 c->index = open_show(c, "index", NULL, &owner, &limits);
@@ -250,7 +263,7 @@ static int build_sinks(struct collector *c, struct err *e)
                 deliver_set_sinks(c->deliver, c->index, c->dead, budget);
                 return 0;
         }
-        c->index = output_new(c->loop, collector_output(&c->config), &parts, &owner, &limits, e);
+        c->index = open_index(c, &owner, &limits, e);
         if (!c->index)
                 return -e->code;
         c->dead = dead_sink_new(c->loop, &c->config, &dead_owner, &dead_limits, e);

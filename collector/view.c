@@ -24,15 +24,20 @@ const char *collector_trouble(struct collector *c)
 
 static int64_t dropped(const struct collector_stats *s)
 {
-        return stat_get(&s->dropped_tombstone) + stat_get(&s->dropped_refused) + stat_get(&s->dropped_taken_again);
+        return stat_get(&s->dropped_route) + stat_get(&s->dropped_tombstone) + stat_get(&s->dropped_refused) +
+               stat_get(&s->dropped_taken_again);
+}
+
+static int64_t dead_lettered(const struct collector_stats *s)
+{
+        return stat_get(&s->dead_rejected) + stat_get(&s->dead_no_index) + stat_get(&s->dead_bad_batch) +
+               stat_get(&s->dead_route);
 }
 
 int64_t collector_settled(const struct collector *c)
 {
         const struct collector_stats *s = &c->stats;
-        return stat_get(&s->indexed) + stat_get(&s->duplicate) + stat_get(&s->dead_rejected) +
-               stat_get(&s->dead_no_index) +
-               stat_get(&s->dead_bad_batch) + dropped(s);
+        return stat_get(&s->indexed) + stat_get(&s->duplicate) + dead_lettered(s) + dropped(s);
 }
 
 static unsigned get_healthz(void *arg, struct buf *body)
@@ -175,7 +180,7 @@ static void show_ledger(struct json_out *w, const struct collector_stats *s)
         json_int(w, "records_consumed", stat_get(&s->consumed));
         json_int(w, "records_indexed", stat_get(&s->indexed));
         json_int(w, "records_duplicate", stat_get(&s->duplicate));
-        json_int(w, "records_dead_lettered", stat_get(&s->dead_rejected) + stat_get(&s->dead_no_index) + stat_get(&s->dead_bad_batch));
+        json_int(w, "records_dead_lettered", dead_lettered(s));
         json_int(w, "records_dropped", dropped(s));
         json_int(w, "records_in_flight", stat_get(&s->in_flight));
         json_close(w, '}');

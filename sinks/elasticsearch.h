@@ -62,6 +62,12 @@ struct es_config {
 };
 extern const struct opt_table es_opts;
 
+/* Whether it can be the name of an ingest pipeline in a URL. */
+bool es_pipeline_fits(const char *name);
+
+/* Names of a record's headers that go into its action; compared by address. */
+extern const char es_header_pipeline[], es_header_routing[];
+
 /* What of it is the HTTP client's matter; all borrowed.  The caller sets max_connections. */
 struct http_config es_http_config(const struct es_config *c);
 

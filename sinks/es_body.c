@@ -13,9 +13,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/plain.h"
+#include "sinks/elasticsearch.h"
 #include "sinks/ndjson.h"
 
 /* ---- the text ----------------------------------------------------------------------------------- */
+
+const char es_header_pipeline[] = "pipeline", es_header_routing[] = "routing";
 
 static const char to_index[] = "{\"create\":{\"_index\":\"";
 static const char to_id[] = "\",\"_id\":\"";
@@ -39,13 +42,29 @@ static void write_index(struct buf *out, const char *index, size_t len)
         put_text(out, index, len);
 }
 
-static void write_action(struct buf *out, const struct buf *index, const char *id, size_t id_len)
+static void write_headers(struct buf *out, const struct batch *b, const struct record *r)
+{
+        for (size_t i = 0; i < r->nheaders; i++) {
+                const struct header *h = &b->headers[r->first_header + i];
+                if (h->name != es_header_pipeline && h->name != es_header_routing)
+                        continue;
+                buf_puts(out, "\",\"");
+                buf_puts(out, h->name);
+                buf_puts(out, "\":\"");
+                json_escape(out, batch_at(b, h->value), h->value.len);
+        }
+}
+
+static void write_action(struct buf *out, const struct buf *index, const char *id, size_t id_len, const struct batch *b,
+                         const struct record *r)
 {
         buf_put(out, index->data, index->len);
         if (id_len > 0) {
                 buf_put(out, to_id, sizeof(to_id) - 1);
                 put_text(out, id, id_len);
         }
+        if (r->nheaders > 0)
+                write_headers(out, b, r);
         buf_put(out, to_end, sizeof(to_end) - 1);
 }
 
@@ -64,7 +83,7 @@ void es_body_write(struct buf *out, const struct batch *b, size_t n, const struc
                         write_index(&index, of.len > 0 ? batch_at(b, of) : config->index,
                                     of.len > 0 ? of.len : strlen(config->index));
                 }
-                write_action(out, &index, named ? batch_at(b, r->id) : "", named ? r->id.len : 0);
+                write_action(out, &index, named ? batch_at(b, r->id) : "", named ? r->id.len : 0, b, r);
                 ndjson_put(out, batch_at(b, r->value), r->value.len);
         }
         buf_fini(&index);

@@ -7,6 +7,8 @@
  *      {"create":{"_index":"logs-shop-default","_id":"s1.Zk..."}}\n
  *      {"@timestamp":"...", ...}\n                                     the record's value, byte for byte
  *
+ * A record's headers of the names es_header_pipeline and es_header_routing go into its action, too.
+ *
  * Two exceptions to "byte for byte": a newline inside a value would end the document
  * early and shift all that follow.  In valid JSON it can only stand between tokens, so it is
  * written as a blank.  And a record without id has no _id, nor has any with auto_id: the server

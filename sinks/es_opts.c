@@ -88,8 +88,10 @@ static bool set(const char *s)
 }
 
 /* What needs no escape in a URL: more than any pipeline that comes with the products uses. */
-static bool is_plain(const char *name)
+bool es_pipeline_fits(const char *name)
 {
+        if (!*name)
+                return false;
         for (; *name; name++)
                 if (!(*name >= 'a' && *name <= 'z') && !(*name >= 'A' && *name <= 'Z') &&
                     !(*name >= '0' && *name <= '9') && !strchr("._-@~", *name))
@@ -99,7 +101,7 @@ static bool is_plain(const char *name)
 
 static void check_place(const struct es_config *c, struct opt_errors *errors)
 {
-        if (c->pipeline && (!*c->pipeline || !is_plain(c->pipeline)))
+        if (c->pipeline && !es_pipeline_fits(c->pipeline))
                 opt_complain(errors, "pipeline: \"%s\" is no name made of letters, digits and . _ - @ ~",
                              c->pipeline);
         if (c->id_field && !*c->id_field)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where documents go: through a pipeline, and under which _id."""
-from harness import ELASTICSEARCH, Case, Tally
+"""Where documents go: through a pipeline, and under which _id, and by rules."""
+import re
+
+from harness import ELASTICSEARCH, TAG, Case, Tally
 
 
 class Places(Case):
@@ -14,6 +16,7 @@ class Places(Case):
         self.shipper(topic).run_once()
         self.documents_wait_for_their_pipeline(topic, index, loggen)
         self.the_cluster_makes_ids_up(topic, auto)
+        self.rules_part_the_records(topic, self.index("routes"), self.index("other"))
 
     def documents_wait_for_their_pipeline(self, topic, index, loggen):
         pipeline = f"{index.name}-pipeline"
@@ -42,3 +45,26 @@ class Places(Case):
         found = list(index.documents())
         self.check(len(found) == 2 * self.LINES, f"{len(found)} documents of {self.LINES} lines taken twice")
         self.check(not any(identity == source["event"]["id"] for identity, source in found), "ids were sent")
+
+    def rules_part_the_records(self, topic, rest, other):
+        collector = self.collector(topic, rest, name="routes", group="routes", routes=(
+            {"when": "message ~ 'n=a-1[0-9]?[0-9]?(?![0-9])'", "to": "drop"},
+            {"when": "message ~ 'n=a-2[0-9]?(?![0-9])'", "to": "dead_letter"},
+            {"topics": ["e2e-*"], "when": "log.offset < 1500", "index": other.name, "routing": "event.id"}))
+        tags = {"-".join(tag): source["log"]["offset"] for _, source in self.indexes[0].documents()
+                for tag in TAG.findall(source["message"])}
+        dropped = {tag for tag in tags if re.fullmatch("a-1[0-9]?[0-9]?", tag)}
+        dead = {tag for tag in tags if re.fullmatch("a-2[0-9]?", tag)}
+        left = tags.keys() - dropped - dead
+        early = {tag for tag in left if tags[tag] < 1500}
+        collector.start()
+        self.wait_until("every record has its outcome", lambda: collector.metric("records_consumed_total") == self.LINES and
+                        collector.in_flight() == 0, 60)
+        collector.check_ledger()
+        metrics = collector.metrics().series
+        for name, expected in (("records_dropped_total", dropped), ("records_dead_lettered_total", dead)):
+            counted = metrics["sluice_collector_" + name, (("reason", "route"),)]
+            self.check(counted == len(expected), f"{name} is {counted}, not {len(expected)}")
+        collector.stop()
+        Tally(early, other.documents()).check(self)
+        Tally(left - early, rest.documents()).check(self)

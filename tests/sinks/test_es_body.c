@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "sinks/elasticsearch.h"
 
 static void add(struct batch *b, const char *dest, const char *id, const char *value)
 {
@@ -44,6 +45,24 @@ static void an_action_line_and_the_document_for_each_record(void **state)
                     "{\"create\":{\"_index\":\"logs-own-default\",\"_id\":\"s1.y\"}}\n{\"a\": 2}\n"
                     "{\"create\":{\"_index\":\"logs-own-default\"}}\n{}\n");
         assert_body(b, 1, "{\"create\":{\"_index\":\"logs-a-default\",\"_id\":\"s1.x\"}}\n{\"a\":1}\n");
+        batch_free(b);
+}
+
+static void pipeline_and_routing_of_a_record_stand_in_its_action(void **state)
+{
+        struct batch *b = batch_new(0);
+        (void)state;
+
+        add(b, "i", "1", "{}");
+        batch_header(b, &b->recs[0], es_header_pipeline, "p", 1);
+        batch_header(b, &b->recs[0], "other", "x", 1);
+        batch_header(b, &b->recs[0], es_header_routing, "a\"b", 3);
+        add(b, "i", "", "{}");
+        batch_header(b, &b->recs[1], es_header_routing, "r", 1);
+        assert_body(b, 2,
+                    "{\"create\":{\"_index\":\"i\",\"_id\":\"1\",\"pipeline\":\"p\",\"routing\":\"a\\\"b\"}}"
+                    "\n{}\n"
+                    "{\"create\":{\"_index\":\"i\",\"routing\":\"r\"}}\n{}\n");
         batch_free(b);
 }
 
@@ -216,6 +235,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_action_line_and_the_document_for_each_record),
+                cmocka_unit_test(pipeline_and_routing_of_a_record_stand_in_its_action),
                 cmocka_unit_test(with_auto_id_no_id_is_sent),
                 cmocka_unit_test(newlines_in_a_document_become_blanks),
                 cmocka_unit_test(index_and_id_are_escaped),
