@@ -153,6 +153,16 @@ void event_parts_fini(struct event_parts *p)
         buf_fini(&p->rest);
 }
 
+size_t event_parts_max(const struct event_parts *p)
+{
+        enum { NAME_MAX_BYTES = 13 }; /* ,"service":{} */
+        size_t n = p->message_len + p->rest.len + 1 + NS_MORE;
+
+        for (int i = 0; i < EVENT_NROOTS; i++)
+                n += p->more[i].len > 0 ? p->more[i].len + NAME_MAX_BYTES : 0;
+        return n;
+}
+
 /* --- lines ---------------------------------------------------------------------------------- */
 
 static inline struct ident line_id(const struct event_stream *s, const struct event_line *line)

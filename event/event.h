@@ -74,6 +74,7 @@ struct event_parts {
 };
 void event_parts_reset(struct event_parts *p);          /* nothing was found; keeps the memory */
 void event_parts_fini(struct event_parts *p);           /* zeroed struct ok */
+size_t event_parts_max(const struct event_parts *p);    /* upper bound of what they add to an event */
 
 struct event_line {
         int64_t wall_ns;                /* goes to @timestamp */

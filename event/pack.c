@@ -107,6 +107,15 @@ static bool fits(const struct pack *p, size_t more)
         return p->lines < PACK_LINES && pack_size(p) + more + ENTRY_MAX <= PACK_CONTENT;
 }
 
+bool pack_add_document(struct pack *p, const char *doc, size_t len)
+{
+        if (!fits(p, len))
+                return false;
+        buf_put(&p->content, doc, len);
+        add_entry(p, len, LINE_EVENT, NULL);
+        return true;
+}
+
 static bool add_event(struct pack *p, const struct event_stream *s, const struct event_line *line, size_t *ret_repaired)
 {
         size_t start = p->content.len;

@@ -49,6 +49,9 @@ static inline bool pack_is_open(const struct pack *p) { return p->content.len > 
  * of U+FFFD put in, which is 0 for text: that is repaired by its reader. */
 bool pack_add(struct pack *p, const struct event_stream *s, const struct event_line *line, size_t *ret_repaired);
 
+/* A line that is a whole document already. False as for pack_add. */
+bool pack_add_document(struct pack *p, const char *doc, size_t len);
+
 /* Bytes that it has so far, before compression. */
 static inline size_t pack_size(const struct pack *p) { return p->content.len + p->table.len; }
 /* What pack_end appends at most when so many bytes went in. */
@@ -87,6 +90,8 @@ bool pack_is(const void *p, size_t n);
 int unpack_begin(struct unpack *u, const void *p, size_t n, struct err *e) MUST_CHECK;
 /* False: that was the last line.  scratch is overwritten. */
 bool unpack_next(struct unpack *u, struct buf *scratch, struct unpacked *ret);
+/* The next line goes to p, which was begun with u->stream, as it is. False: there was none. */
+bool unpack_move(struct unpack *u, struct pack *p);
 void unpack_end(struct unpack *u);                      /* lets the content go */
 void unpack_fini(struct unpack *u);                     /* zeroed struct ok */
 

@@ -233,35 +233,53 @@ int unpack_begin(struct unpack *u, const void *p, size_t n, struct err *e)
         return r;
 }
 
-bool unpack_next(struct unpack *u, struct buf *scratch, struct unpacked *ret)
+/* What the next line is: there is one.  True: its text is a whole document, and the rest of ret is nothing. */
+static bool take_line(struct unpack *u, struct event_line *ret)
 {
         static const struct event_parts precise = { .precise = true };
         struct entry entry;
-        uint64_t offset;
+        uint64_t offset = 0;
+        bool ok = get_entry(u, &entry, &offset);
+
+        CHECK(ok && u->left > 0);
+        u->left--;
+        *ret = (struct event_line){ .wall_ns = u->ms * 1000000 + (int64_t)entry.nanos,
+                                    .offset = offset,
+                                    .span = entry.span,
+                                    .text = u->text,
+                                    .len = entry.len,
+                                    .flags = (unsigned)entry.flags,
+                                    .stream = entry.stream ? pack_streams[entry.stream - 1] : NULL,
+                                    .parts = entry.mask & LINE_NANOS ? &precise : NULL };
+        u->text += entry.len;
+        return entry.mask == LINE_EVENT;
+}
+
+bool unpack_next(struct unpack *u, struct buf *scratch, struct unpacked *ret)
+{
+        struct event_line line;
 
         if (u->left == 0)
                 return false;
-        u->left--;
-        bool ok = get_entry(u, &entry, &offset);
-        CHECK(ok);
-        const char *text = u->text;
-        u->text += entry.len;
-        if (entry.mask == LINE_EVENT) {
-                *ret = (struct unpacked){ .doc = text, .len = entry.len };
+        if (take_line(u, &line)) {
+                *ret = (struct unpacked){ .doc = line.text, .len = line.len };
                 return true;
         }
-        const struct event_line line = { .wall_ns = u->ms * 1000000 + (int64_t)entry.nanos,
-                                         .offset = offset,
-                                         .span = entry.span,
-                                         .text = text,
-                                         .len = entry.len,
-                                         .flags = (unsigned)entry.flags,
-                                         .stream = entry.stream ? pack_streams[entry.stream - 1] : NULL,
-                                         .parts = entry.mask & LINE_NANOS ? &precise : NULL };
         buf_reset(scratch);
         size_t repaired = event_write(scratch, &u->stream, &line);
         *ret = (struct unpacked){ .doc = scratch->data, .len = scratch->len, .repaired = repaired };
         return true;
+}
+
+bool unpack_move(struct unpack *u, struct pack *p)
+{
+        struct event_line line;
+        size_t repaired;
+
+        if (u->left == 0)
+                return false;
+        bool whole = take_line(u, &line);
+        return whole ? pack_add_document(p, line.text, line.len) : pack_add(p, &u->stream, &line, &repaired);
 }
 
 void unpack_end(struct unpack *u)

@@ -289,6 +289,7 @@ static int open_output(struct shipper *s, struct err *e)
                 if (!s->address)
                         return -e->code;
         }
+        s->config.kafka.ask_limit = true;
         s->sink = s->config.dry_run ? open_show(s, output, &owner, &limits)
                                     : output_new(s->loop, output, &parts, &owner, &limits, e);
         if (!s->sink)

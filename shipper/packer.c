@@ -68,3 +68,45 @@ struct record *packer_close(struct packer *p, struct batch *b)
         p->file = NULL;
         return r;
 }
+
+static struct record *put_half(struct unpack *u, uint32_t lines, struct batch *b)
+{
+        struct pack half = { 0 };
+        size_t start = b->data.len;
+
+        pack_begin(&half, &u->stream);
+        for (uint32_t i = 0; i < lines; i++) {
+                bool moved = unpack_move(u, &half);
+                CHECK(moved);
+        }
+        pack_end(&half, &b->data);
+        pack_fini(&half);
+        struct record *r = batch_add(b);
+        r->value = batch_since(b, start);
+        return r;
+}
+
+bool packer_divide(const struct batch *from, const struct record *r, struct batch *b)
+{
+        struct file *f = r->origin;
+        struct unpack u = { 0 };
+        struct err e;
+
+        if (r->weight < 2 || !pack_is(batch_at(from, r->value), r->value.len) ||
+            unpack_begin(&u, batch_at(from, r->value), r->value.len, &e) < 0 || u.lines < 2) {
+                unpack_fini(&u);
+                return false;
+        }
+        uint32_t lines[2] = { u.lines / 2, u.lines - u.lines / 2 };
+        /* Which of them has the events of several lines is not told: what counts is the sum. */
+        uint32_t weights[2] = { lines[0], r->weight - lines[0] };
+        for (int i = 0; i < 2; i++) {
+                struct record *half = put_half(&u, lines[i], b);
+                half->weight = weights[i];
+                half->origin = f;
+                half->seq = r->seq;
+        }
+        ackwin_share(&f->window, r->seq, 2);
+        unpack_fini(&u);
+        return true;
+}

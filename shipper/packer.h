@@ -34,6 +34,10 @@ bool packer_add(struct packer *p, struct file *f, int64_t end, const struct even
 /* The open record becomes b's next one, without its key. */
 struct record *packer_close(struct packer *p, struct batch *b);
 
+/* r, refused as it is, becomes two records of b with half of its lines each, which share its entry and have no key yet:
+ * the two last ones.  False: it has one line, or is none of ours. */
+bool packer_divide(const struct batch *from, const struct record *r, struct batch *b);
+
 static inline size_t packer_bytes(const struct packer *p) { return p->file ? pack_size(&p->pack) : 0; }
 
 #endif

@@ -16,6 +16,7 @@ enum {
         BATCH_BYTES = 256 * 1024, /* of events: a batch is handed on when it holds so much */
         FIRST_BYTES = 4 * 1024,   /* what a batch starts with */
         BEHIND_BATCHES = 64, /* with so many inside the output is behind: a batch waits until it is full */
+        STREAM_MEMBER = 32,  /* ,"stream":"stdout" */
         BEHIND_PACKS = 8,    /* likewise in the batch format, where company makes a record cheaper */
 };
 
@@ -45,6 +46,7 @@ struct ship {
         struct slice dest;
         int64_t read_ns; /* wall time of this turn: its lines were read just now */
         bool new_turn;   /* read_ns is of the turn before */
+        size_t max_record; /* bytes of a value; 0: any */
         struct origin origin;
         size_t last_bytes; /* of the last batch: a hint for the next */
 };
@@ -150,6 +152,8 @@ static void update_held(struct ship *s)
 
 bool ship_has_room(struct ship *s)
 {
+        if (s->sink->asking)
+                return false;
         if ((s->open || s->packer.file) && (!s->open || s->open->data.len < BATCH_BYTES))
                 return true;
         if (sink_has_room(s->sink))
@@ -181,6 +185,16 @@ static void put_address(struct ship *s, const struct file *f, struct record *r)
                                 IDENT_LINE_TEXT };
 }
 
+/* It may come, or change, at any time. */
+static void learn_limit(struct ship *s)
+{
+        if (s->sink->max_value == s->max_record)
+                return;
+        s->max_record = s->sink->max_value;
+        if (s->packs)
+                packer_set_limit(&s->packer, s->max_record);
+}
+
 static void begin_turn(struct ship *s)
 {
         if (!s->new_turn)
@@ -188,6 +202,7 @@ static void begin_turn(struct ship *s)
         s->read_ns = loop_clock(s->loop)->wall_ns(loop_clock(s->loop));
         s->dest_of = NULL; /* an index may have the date in its name */
         s->new_turn = false;
+        learn_limit(s);
 }
 
 static void begin_batch(struct ship *s)
@@ -282,14 +297,29 @@ static void put_headers(struct batch *b, struct record *r, const struct trace_he
         put_header(b, r, "user_id", h->user_id, h->user_id_len);
 }
 
-/* Cuts the text, where it becomes the message, to what goes into limit bytes as JSON. Returns how much that took off. */
-static size_t fit(struct event_line *event, size_t limit)
+/* What is left of a record for the text when everything else of the event is in it. */
+static size_t room_in_record(const struct ship *s, const struct file *f, const struct event_line *event)
 {
-        size_t whole = event->len;
+        size_t rest = event_max_size(&f->stream, 0) + (event->stream ? STREAM_MEMBER : 0) +
+                      (event->parts ? event_parts_max(event->parts) : 0);
 
+        return s->max_record > rest ? s->max_record - rest : 0;
+}
+
+/* Cuts the text, where it becomes the message, to what goes into limit bytes as JSON, and into a record. What was found in
+ * the line is given up when the record has no room for it: then the line is text.  Returns how much was cut off. */
+static size_t fit(struct ship *s, const struct file *f, struct event_line *event, size_t limit)
+{
+        size_t whole = event->len, room = s->max_record > 0 ? room_in_record(s, f, event) : SIZE_MAX;
+
+        if (room == 0 && event->parts) {
+                stat_inc(&s->stats->unparsed_too_large);
+                event->parts = NULL;
+                room = room_in_record(s, f, event);
+        }
         if (event->parts && (event->parts->message || event->parts->no_message))
                 return 0;
-        event->len = json_fit(event->text, whole, limit);
+        event->len = json_fit(event->text, whole, room < limit ? room : limit);
         return whole - event->len;
 }
 
@@ -378,7 +408,7 @@ void ship_line(struct ship *s, struct file *f, int64_t position, const struct fr
         if (in && in->redact)
                 stat_add(&s->stats->redacted, (int64_t)redact_run(in->redact, &event.text, &event.len));
         const struct parsed *parsed = parse(s, in, &event);
-        size_t cut = frame->cut + fit(&event, limit), repaired;
+        size_t cut = frame->cut + fit(s, f, &event, limit), repaired;
         int64_t end = position + (int64_t)frame->size;
         if (cut > 0 || frame->truncated)
                 event.flags |= EVENT_TRUNCATED;
@@ -441,6 +471,30 @@ static void settle(struct ship *s, struct batch *b, struct record *r)
         s->hooks.settled(s->hooks.arg, f);
 }
 
+/* A refusal of many lines is none of each: the two halves try again, down to the line that cannot go. */
+static bool divide(struct ship *s, const struct batch *b, const struct record *r)
+{
+        struct file *f = r->origin;
+
+        if (!s->packs)
+                return false;
+        begin_batch(s);
+        size_t n = s->open->n;
+        if (!packer_divide(b, r, s->open)) {
+                if (n == 0) {
+                        batch_free(s->open);
+                        s->open = NULL;
+                }
+                return false;
+        }
+        struct slice key = key_for(s, f);
+        s->open->recs[n].key = s->open->recs[n + 1].key = key;
+        stat_inc(&s->stats->divided);
+        log_warn("ship", "refused, goes again in halves: path=%s lines=%u bytes=%u status=%u reason=\"%.*s\"", f->path,
+                 r->weight, r->value.len, r->status, (int)r->reason.len, batch_reason(b, r));
+        return true;
+}
+
 /* Its position stays: whoever reads the file next reads it again. */
 static void give_back(struct ship *s, uint32_t lines)
 {
@@ -458,7 +512,7 @@ static void done(void *arg, struct batch **bp)
                 CHECK(b->recs[i].verdict != VERDICT_NONE);
                 if (b->recs[i].verdict == VERDICT_RETRY)
                         give_back(s, b->recs[i].weight);
-                else
+                else if (b->recs[i].verdict != VERDICT_REJECT || !divide(s, b, &b->recs[i]))
                         settle(s, b, &b->recs[i]);
         }
         batch_free(b);

@@ -26,7 +26,8 @@
 
 #define LINES_UNPARSED                                                                            \
         "Lines that were not what their input's parse or container says, shipped whole as text, by reason; "     \
-        "pattern_limit: the search was given up."
+        "pattern_limit: the search was given up; too_large: with what it says the record would be larger than the "   \
+        "topic takes."
 
 #define SHIPPER_STATS(X)                                                                                      \
         X(COUNTER, lines_read, "lines_read_total", NULL, "Lines framed from files.")                          \
@@ -43,12 +44,13 @@
         X(COUNTER, unparsed_no_match, "lines_unparsed_total", "reason=\"no_match\"", LINES_UNPARSED)          \
         X(COUNTER, unparsed_gave_up, "lines_unparsed_total", "reason=\"pattern_limit\"", LINES_UNPARSED)      \
         X(COUNTER, unparsed_container, "lines_unparsed_total", "reason=\"not_container\"", LINES_UNPARSED)    \
+        X(COUNTER, unparsed_too_large, "lines_unparsed_total", "reason=\"too_large\"", LINES_UNPARSED)        \
         X(COUNTER, bad_times, "timestamps_unparsed_total", NULL,                                              \
           "Lines whose time is in none of time_formats; theirs is the read time.")                            \
         X(COUNTER, double_keys, "double_keys_total", NULL,                                                    \
           "Members of lines left out because one of their name stood before them.")                           \
         X(GAUGE, lines_in_flight, "lines_in_flight", NULL, "Lines read and not yet settled.")                 \
-        X(COUNTER, lines_truncated, "lines_truncated_total", NULL, "Lines cut at max_line_bytes.")            \
+        X(COUNTER, lines_truncated, "lines_truncated_total", NULL, "Lines cut at max_line_bytes or at the topic's limit.")            \
         X(COUNTER, utf8_repaired, "utf8_repaired_total", NULL, "U+FFFD put in for invalid UTF-8.")            \
         X(COUNTER, bytes_read, "bytes_read_total", NULL, "Bytes of the lines framed from files.")             \
         X(COUNTER, bytes_cut, "bytes_cut_total", NULL, "Bytes of long lines beyond max_line_bytes, skipped.") \
@@ -98,6 +100,8 @@
         X(COUNTER, ring_full, "ring_full_total", NULL, "Times a ring was full or its disk took nothing.")     \
         X(GAUGE, held_bytes, "held_bytes", NULL, "Bytes of lines held in batches.")                           \
         X(GAUGE, budget_bytes, "budget_bytes", NULL, "Bound of held_bytes; reading stops there.")             \
+        X(COUNTER, divided, "records_divided_total", NULL,                                                    \
+          "Records of the batch format that were refused and went again in halves.")                         \
         X(COUNTER, reading_stopped, "reading_stopped_total", NULL, "Times the budget was full.")              \
         X(COUNTER, reloads, "reloads_total", NULL, "Configurations taken over while running.")                \
         X(COUNTER, reload_errors, "reload_errors_total", NULL, "Configurations that were refused.")           \

@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "sinks/kafka_client.h"
 #include "sinks/kafka_conf.h"
+#include "sinks/kafka_limit.h"
 
 enum { RETRY_BASE_MS = 100, RETRY_MAX_MS = 5000 };
 enum { BURIAL_CHECK_MS = 20 }; /* how often to look whether a dead handle is gone */
@@ -38,6 +39,8 @@ enum { SLOW_MS = 10000 };      /* a batch this old is worth a sentence */
           "Records handed to the client library again after a delivery error.")                              \
         X(COUNTER, restarts, "kafka_producer_restarts_total", NULL,                                          \
           "Producers started anew after a fatal error.")                                                     \
+        X(GAUGE, limit, "kafka_record_limit_bytes", NULL,                                                    \
+          "Largest record that goes to the topic, by its limit and our own; 0: not known.")                  \
         X(GAUGE, queued, "kafka_queue_records", NULL, "Records waiting for their acknowledgement.")          \
         X(HISTOGRAM, seconds, "kafka_delivery_seconds", NULL,                                                \
           "Time from the hand-over of a batch of records to its last acknowledgement.")
@@ -63,6 +66,9 @@ struct kafka {
         rd_kafka_conf_t *conf_alone; /* owned; one record a request */
         struct kafka_client many, alone;
         bool started; /* many was up before: a start is a restart */
+        struct kafka_limit limit;
+        int64_t own_limit;  /* message.max.bytes */
+        int64_t batch_size; /* of many */
 
         struct flight *first, *last;
         size_t held, held_own; /* records held, and those of them for the sink's own topic */
@@ -301,6 +307,8 @@ static void on_report(struct kafka_client *c, struct record *r, rd_kafka_resp_er
                 deliver(k, r);
         } else {
                 stat_inc(&k->stats.errors);
+                if (err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+                        kafka_limit_ask(&k->limit);
                 if (is_refusal(r, err) && c == &k->alone) {
                         reject(k, r, err);
                 } else if (is_refusal(r, err) && !k->closing) {
@@ -317,10 +325,51 @@ static int start(struct kafka *k, struct err *e)
 {
         int r = kafka_client_start(&k->many, k->conf, k->topic, e);
 
-        if (r == 0 && k->started)
+        if (r < 0)
+                return r;
+        if (k->started)
                 stat_inc(&k->stats.restarts);
         k->started = true;
-        return r;
+        kafka_limit_started(&k->limit);
+        return 0;
+}
+
+static void on_answer(struct kafka_client *c, rd_kafka_event_t *event)
+{
+        struct kafka *k = c->owner.arg;
+
+        kafka_limit_answer(&k->limit, event);
+}
+
+/* The broker judges requests: one of many records must be no larger than the topic takes, or none of them gets in. */
+static void shrink_requests(struct kafka *k, int64_t size)
+{
+        char text[32];
+        struct err e;
+
+        if (size >= k->batch_size)
+                return;
+        snprintf(text, sizeof(text), "%lld", (long long)size);
+        if (kafka_conf_set(k->conf, "batch.size", text, &e) < 0) {
+                log_warn("kafka", "%s", e.msg);
+                return;
+        }
+        k->batch_size = size;
+        if (k->many.state != KAFKA_CLIENT_UP)
+                return;
+        k->started = false; /* this is no restart to be counted */
+        kafka_client_renew(&k->many, "the topic takes smaller requests");
+        retry_soon(k);
+}
+
+static void on_limit(void *arg)
+{
+        struct kafka *k = arg;
+        int64_t limit = k->limit.bytes < k->own_limit ? k->limit.bytes : k->own_limit;
+
+        k->sink.max_value = (size_t)kafka_limit_value(limit);
+        stat_set(&k->stats.limit, (int64_t)k->sink.max_value);
+        shrink_requests(k, k->limit.bytes);
 }
 
 /* Is there a producer to give records to?  Starts one when the last one is gone. */
@@ -429,6 +478,7 @@ static void kafka_close(struct sink *s)
         struct kafka *k = kafka_of(s);
 
         k->closing = true;
+        kafka_limit_fini(&k->limit);
         timer_disarm(s->loop, &k->retry);
         timer_disarm(s->loop, &k->settle);
         kafka_client_stop(&k->many, CLOSE_WAIT_MS);
@@ -450,6 +500,7 @@ static void kafka_free(struct sink *s)
 
         if (k->conf != NULL)
                 rd_kafka_conf_destroy(k->conf);
+        kafka_limit_fini(&k->limit);
         if (k->conf_alone != NULL)
                 rd_kafka_conf_destroy(k->conf_alone);
         free(k->topic);
@@ -533,6 +584,24 @@ static int make_confs(struct kafka *k, const struct kafka_config *c, struct err 
         return set_all(k->conf_alone, alone, ARRAY_LEN(alone), e);
 }
 
+static int64_t number_of(const rd_kafka_conf_t *conf, const char *name)
+{
+        char text[32];
+        size_t size = sizeof(text);
+
+        return rd_kafka_conf_get(conf, name, text, &size) == RD_KAFKA_CONF_OK ? strtoll(text, NULL, 10) : 0;
+}
+
+static void ask_limit(struct kafka *k)
+{
+        const struct kafka_limit with = { .client = &k->many, .topic = k->topic, .asking = &k->sink.asking,
+                                          .known = on_limit, .arg = k };
+
+        kafka_limit_init(&k->limit, &with);
+        k->own_limit = number_of(k->conf, "message.max.bytes");
+        k->batch_size = number_of(k->conf, "batch.size");
+}
+
 static int check_config(const struct kafka_config *c, struct err *e)
 {
         size_t len = c->topic != NULL ? strlen(c->topic) : 0;
@@ -548,7 +617,8 @@ struct sink *sink_kafka_new(struct loop *l, const struct kafka_config *c, const 
                             const struct sink_limits *limits, struct err *e)
 {
         struct kafka *k = xcalloc(1, sizeof(*k));
-        const struct kafka_client_owner us = { .report = on_report, .error = on_error, .arg = k };
+        const struct kafka_client_owner us = { .report = on_report, .error = on_error, .answer = on_answer,
+                                               .arg = k };
 
         k->sink = (struct sink){ .ops = &kafka_ops, .loop = l, .owner = *owner, .limits = *limits };
         k->retry = (struct timer){ .name = "kafka retry", .fn = on_retry, .arg = k };
@@ -559,6 +629,8 @@ struct sink *sink_kafka_new(struct loop *l, const struct kafka_config *c, const 
         if (check_config(c, e) < 0 || make_confs(k, c, e) < 0)
                 goto failed;
         k->topic = xstrdup(c->topic);
+        if (c->ask_limit)
+                ask_limit(k);
         if (start(k, e) < 0)
                 goto failed;
         return &k->sink;

@@ -9,7 +9,8 @@
  * limit of time (message.timeout.ms=0); what it reports as failed though it may work later
  * (topic missing, authorization, purge after a fatal error) is produced again after a backoff; only
  * what the broker will never take (message too large, invalid record) is a REJECT.
- * After a fatal error of the idempotent producer a new producer takes over what is inside.
+ * After a fatal error of the idempotent producer a new producer takes over what is inside; likewise when the topic
+ * turns out to take less than the requests that this one makes.
  */
 #ifndef SLUICE_SINKS_KAFKA_H
 #define SLUICE_SINKS_KAFKA_H
@@ -26,6 +27,7 @@ struct kafka_config {
         int64_t linger_ms;
         int64_t compression;            /* enum kafka_codec */
         struct strlist librdkafka;      /* "name=value": passed through, promise-breaking ones refused */
+        bool ask_limit;                 /* no setting: ask the broker what the topic takes, for sink.max_value */
 };
 extern const struct opt_table kafka_producer_opts;      /* rows of struct kafka_config */
 

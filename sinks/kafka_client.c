@@ -73,6 +73,14 @@ static void bury(struct kafka_client *c)
         c->rk = NULL;
 }
 
+void kafka_client_renew(struct kafka_client *c, const char *why)
+{
+        CHECK(c->state == KAFKA_CLIENT_UP);
+        fail(c, why);
+        /* The end of the turn in on_ready buries it; from elsewhere that has to be asked for. */
+        CHECK(eventfd_write(c->io.fd, 1) == 0);
+}
+
 bool kafka_client_is_down(struct kafka_client *c)
 {
         if (c->state == KAFKA_CLIENT_BURYING && pthread_tryjoin_np(c->undertaker, NULL) == 0)
@@ -117,6 +125,8 @@ static size_t serve(struct kafka_client *c, rd_kafka_event_t *event)
                 n = serve_reports(c, event);
         else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
                 serve_error(c, event);
+        else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT && c->state == KAFKA_CLIENT_UP)
+                c->owner.answer(c, event);
         rd_kafka_event_destroy(event);
         return n;
 }

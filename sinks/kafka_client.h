@@ -43,6 +43,8 @@ struct kafka_client_owner {
         void (*report)(struct kafka_client *c, struct record *r, rd_kafka_resp_err_t err);
         /* What librdkafka says about a broker; text is its own. A fatal error comes here too. */
         void (*error)(struct kafka_client *c, rd_kafka_resp_err_t err, const char *text);
+        /* An answer to what was asked of the handle (kafka_limit); borrowed. */
+        void (*answer)(struct kafka_client *c, rd_kafka_event_t *event);
         void *arg;
 };
 
@@ -67,6 +69,10 @@ int kafka_client_start(struct kafka_client *c, const rd_kafka_conf_t *conf, cons
 
 /* True when it is DOWN, so that it can be started (again). Finds out whether the undertaker is through. */
 bool kafka_client_is_down(struct kafka_client *c);
+
+/* Ends the handle as after a fatal error: what is inside is reported as failed, and the owner starts another one
+ * when the client is DOWN.  Only while UP. */
+void kafka_client_renew(struct kafka_client *c, const char *why);
 
 /* Hands r to librdkafka; its report comes later.  An error: it was not taken.  Only while UP. */
 rd_kafka_resp_err_t kafka_client_produce(struct kafka_client *c, struct record *r);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sinks/kafka_conf.h"
+#include "sinks/kafka_limit.h"
 
 enum {
         FIRST_WAIT_MS =
@@ -224,34 +225,19 @@ static rd_kafka_AdminOptions_t *options(struct kafka_probe *p, rd_kafka_admin_op
         return o;
 }
 
-static int64_t limit_in(const rd_kafka_DescribeConfigs_result_t *result)
-{
-        size_t nresources, nentries;
-        const rd_kafka_ConfigResource_t **resources =
-                rd_kafka_DescribeConfigs_result_resources(result, &nresources);
-
-        if (nresources != 1 || rd_kafka_ConfigResource_error(resources[0]))
-                return -1;
-        const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(resources[0], &nentries);
-        for (size_t i = 0; i < nentries; i++) {
-                const char *value = rd_kafka_ConfigEntry_value(entries[i]);
-                if (value && strcmp(rd_kafka_ConfigEntry_name(entries[i]), "max.message.bytes") == 0)
-                        return strtoll(value, NULL, 10);
-        }
-        return -1;
-}
-
 /* max.message.bytes, or -1: the broker does not tell, which may be a matter of rights. */
 static int64_t ask_limit(struct kafka_probe *p, const char *topic)
 {
         rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
         rd_kafka_AdminOptions_t *o = options(p, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
         int64_t limit = -1;
+        rd_kafka_resp_err_t err;
+        const char *why;
 
         rd_kafka_DescribeConfigs(p->rk, &resource, 1, o, p->answers);
         rd_kafka_event_t *event = rd_kafka_queue_poll(p->answers, -1); /* the request has a timeout */
-        if (event && !rd_kafka_event_error(event))
-                limit = limit_in(rd_kafka_event_DescribeConfigs_result(event));
+        if (event)
+                limit = kafka_limit_of(event, &err, &why);
         rd_kafka_event_destroy(event);
         rd_kafka_AdminOptions_destroy(o);
         rd_kafka_ConfigResource_destroy(resource);
@@ -285,8 +271,8 @@ static void tell_topic(struct kafka_probe *p, const char *subject, const struct 
                 report_ok(p->report, subject, "%d partition%s, largest record not told", n, s);
         else if (limit < largest_record)
                 report_warn(p->report, subject,
-                            "%d partition%s, records up to %lld bytes: one of %lld bytes, which the "
-                            "settings allow, would be refused; raise the topic's max.message.bytes",
+                            "%d partition%s, records up to %lld bytes: lines that would make one of up to %lld bytes, as the "
+                            "settings allow, are cut; raise the topic's max.message.bytes",
                             n, s, (long long)limit, (long long)largest_record);
         else
                 report_ok(p->report, subject, "%d partition%s, records up to %lld bytes", n, s,

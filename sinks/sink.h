@@ -59,6 +59,8 @@ struct sink {
         struct sink_owner owner;
         struct sink_limits limits;
         size_t batches, bytes;                          /* inside now; bytes as charged at submit */
+        size_t max_value;                               /* the largest value the destination takes; 0: not known, or any */
+        bool asking;                                    /* max_value will be known in a moment: do not fill batches yet */
         bool starved;                                   /* has_room said no: room() is due */
         bool closed;                                    /* sink_close began: there is no room any more */
 };

@@ -363,6 +363,155 @@ static void a_long_line_is_cut_and_marked_as_ever(void **state)
         assert_int_equal(stat_get(&r->stats.bytes_cut), 2000 + 2500);
 }
 
+/* --- what the topic takes ---------------------------------------------------------------------- */
+
+static void nothing_is_read_before_the_limit_is_known(void **state)
+{
+        struct rig *r = *state;
+
+        r->sink->asking = true;
+        assert_false(try_line(r, 0, "a", 1));
+        r->sink->asking = false;
+        assert_true(try_line(r, 0, "a", 1));
+}
+
+static void lines_are_cut_to_what_the_topic_takes(void **state)
+{
+        enum { TAKES = 3000 };
+        struct rig *r = *state;
+        char text[5000];
+
+        r->sink->max_value = TAKES;
+        memset(text, '"', sizeof(text));
+        for (int i = 0; i < 3; i++)
+                assert_true(try_line(r, 0, text, sizeof(text)));
+        put_line(r, 0, "short");
+        ship_flush(r->ship);
+        for (size_t i = 0; i < sink_held_count(r->sink); i++)
+                assert_true(sink_held_record(r->sink, i)->value.len <= TAKES);
+        char *docs = documents(r, 0);
+        assert_true((size_t)(strchr(docs, '\n') - docs) <= TAKES);
+        assert_true((size_t)(strchr(docs, '\n') - docs) > TAKES - 200);
+        assert_non_null(strstr(docs, "\"flags\":[\"truncated\"]"));
+        free(docs);
+        assert_int_equal(stat_get(&r->stats.lines_truncated), 3);
+        assert_true(stat_get(&r->stats.bytes_cut) > 3 * 3500);
+}
+
+static void use_json(struct rig *r)
+{
+        struct tablelist inputs = { &r->input, 1 };
+        struct err e = { 0 };
+
+        r->input.parse = (struct parse_config){ .how = PARSE_JSON, .time_formats = { auto_format, 1 } };
+        assert_int_equal(ship_set_inputs(r->ship, &inputs, &e), 0);
+}
+
+static void a_parsed_line_that_does_not_fit_is_text_and_cut(void **state)
+{
+        enum { TAKES = 3000 };
+        struct rig *r = *state;
+        char text[5000];
+
+        use_json(r);
+        r->sink->max_value = TAKES;
+        snprintf(text, sizeof(text), "{\"msg\":\"small\",\"a\":\"%01000d\"}", 0);
+        put_line(r, 0, text);
+        snprintf(text, sizeof(text), "{\"msg\":\"large\",\"a\":\"%04000d\"}", 0);
+        put_line(r, 0, text);
+        ship_flush(r->ship);
+        assert_documents(r, 0, 1, (const char *[]){ "\"message\":\"small\"" });
+        assert_documents(r, 1, 1, (const char *[]){ "\"message\":\"{\\\"msg\\\":\\\"large" });
+        assert_true(sink_held_record(r->sink, 1)->value.len <= TAKES);
+        assert_int_equal(stat_get(&r->stats.unparsed_too_large), 1);
+        assert_int_equal(stat_get(&r->stats.lines_truncated), 1);
+}
+
+/* --- refused ------------------------------------------------------------------------------------- */
+
+/* As a broker whose limit nobody knew of: records with that line are refused. */
+static void answer_but_refuse(struct rig *r, const char *culprit)
+{
+        for (int round = 0; round < 50 && !ship_idle(r->ship); round++) {
+                for (size_t i = sink_held_count(r->sink); i-- > 0;) {
+                        char *docs = documents(r, i);
+                        bool guilty = strstr(docs, culprit) != NULL;
+                        free(docs);
+                        sink_held_answer(r->sink, i, guilty ? VERDICT_REJECT : VERDICT_DONE, guilty ? 10 : 0,
+                                         guilty ? "too large" : NULL);
+                }
+                check_ledger(r);
+                ship_flush(r->ship);
+        }
+}
+
+static void a_refused_record_is_halved_down_to_the_line_that_cannot_go(void **state)
+{
+        struct rig *r = *state;
+        char text[32];
+
+        for (int i = 0; i < 100; i++) {
+                snprintf(text, sizeof(text), "line %d.", i);
+                put_line(r, 0, text);
+        }
+        ship_flush(r->ship);
+        answer_but_refuse(r, "line 37.");
+        assert_true(ship_idle(r->ship));
+        assert_int_equal(stat_get(&r->stats.lines_acked), 99);
+        assert_int_equal(stat_get(&r->stats.dropped_rejected), 1);
+        assert_true(stat_get(&r->stats.divided) >= 6 && stat_get(&r->stats.divided) <= 7);
+        assert_int_equal(ackwin_committed(&r->files[0]->window), r->offset[0]);
+}
+
+static void halves_have_the_lines_of_the_whole_and_its_key(void **state)
+{
+        struct rig *r = *state;
+        char id[IDENT_FILE_TEXT];
+
+        use_json(r);
+        put_line(r, 0, "{\"msg\":\"parsed\"}");
+        put_line(r, 0, "text");
+        put_line(r, 0, "more text");
+        ship_flush(r->ship);
+        char *whole = documents(r, 0);
+        sink_held_answer(r->sink, 0, VERDICT_REJECT, 10, "too large");
+        ship_flush(r->ship);
+        assert_int_equal(sink_held_count(r->sink), 2);
+        char *first = documents(r, 0), *second = documents(r, 1);
+        assert_int_equal(strlen(whole), strlen(first) + strlen(second));
+        assert_memory_equal(whole, first, strlen(first));
+        assert_string_equal(whole + strlen(first), second);
+        ident_text(&r->files[0]->id, id);
+        for (size_t i = 0; i < 2; i++) {
+                const struct record *rec = sink_held_record(r->sink, i);
+                assert_int_equal(rec->key.len, sizeof(id));
+                assert_memory_equal(batch_at(rec->batch, rec->key), id, sizeof(id));
+        }
+        sink_held_answer(r->sink, 1, VERDICT_DONE, 0, NULL);
+        assert_int_equal(ackwin_committed(&r->files[0]->window), 0);
+        sink_held_answer(r->sink, 0, VERDICT_DONE, 0, NULL);
+        assert_int_equal(ackwin_committed(&r->files[0]->window), r->offset[0]);
+        free(whole);
+        free(first);
+        free(second);
+}
+
+static void an_event_of_several_lines_that_is_refused_counts_as_its_lines(void **state)
+{
+        struct rig *r = *state;
+        struct frame trace = { .text = "a\n b\n c", .len = 8, .span = 9, .size = 9, .lines = 3 };
+
+        ship_line(r->ship, r->files[0], 0, &trace, 1000);
+        r->offset[0] = 9;
+        put_line(r, 0, "other");
+        ship_flush(r->ship);
+        assert_int_equal(sink_held_record(r->sink, 0)->weight, 4);
+        answer_but_refuse(r, "a\\n b");
+        assert_int_equal(stat_get(&r->stats.divided), 1);
+        assert_int_equal(stat_get(&r->stats.lines_acked) + stat_get(&r->stats.dropped_rejected), 4);
+        assert_int_equal(ackwin_committed(&r->files[0]->window), r->offset[0]);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, clean_up)
@@ -378,6 +527,12 @@ int main(void)
                 TEST(what_is_open_when_it_ends_is_given_back),
                 TEST(parsed_lines_are_whole_events_in_it),
                 TEST(a_long_line_is_cut_and_marked_as_ever),
+                TEST(nothing_is_read_before_the_limit_is_known),
+                TEST(lines_are_cut_to_what_the_topic_takes),
+                TEST(a_parsed_line_that_does_not_fit_is_text_and_cut),
+                TEST(a_refused_record_is_halved_down_to_the_line_that_cannot_go),
+                TEST(halves_have_the_lines_of_the_whole_and_its_key),
+                TEST(an_event_of_several_lines_that_is_refused_counts_as_its_lines),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
