@@ -47,6 +47,7 @@ static int set_properties(struct consume *c, rd_kafka_conf_t *conf, struct err *
                 { "partition.assignment.strategy",
                   k->assignment == ASSIGN_COOPERATIVE ? "cooperative-sticky" : "range" },
                 { "session.timeout.ms", session },
+                { "heartbeat.interval.ms", "1000" },    /* that a rebalance goes on is heard in one */
                 /* Of a consumer only a lower bound of fetch.max.bytes: a larger record still arrives. */
                 { "message.max.bytes", "65536" },
                 { "queued.max.messages.kbytes", kib },
@@ -71,6 +72,43 @@ static int set_properties(struct consume *c, rd_kafka_conf_t *conf, struct err *
         return 0;
 }
 
+/* --- are we joining? -------------------------------------------------------------------------- */
+
+enum { JOIN_GROUP = 11, HEARTBEAT = 12, SYNC_GROUP = 14 };      /* API keys */
+
+static rd_kafka_resp_err_t on_sent(rd_kafka_t *rk, int fd, const char *broker, int32_t id, int16_t key, int16_t version,
+                                   int32_t number, size_t size, void *opaque)
+{
+        struct joining *j = opaque;
+
+        (void)rk, (void)fd, (void)broker, (void)id, (void)version, (void)number, (void)size;
+        if (key == JOIN_GROUP)
+                atomic_store(&j->on, true);
+        else if (key == HEARTBEAT)      /* only a member that has joined has a heart: an answer got lost */
+                atomic_store(&j->on, false);
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_answered(rd_kafka_t *rk, int fd, const char *broker, int32_t id, int16_t key,
+                                       int16_t version, int32_t number, size_t size, int64_t rtt, rd_kafka_resp_err_t err,
+                                       void *opaque)
+{
+        struct joining *j = opaque;
+
+        (void)rk, (void)fd, (void)broker, (void)id, (void)version, (void)number, (void)size, (void)rtt, (void)err;
+        if (key == SYNC_GROUP)
+                atomic_store(&j->on, false);
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque, char *why, size_t size)
+{
+        rd_kafka_resp_err_t err = rd_kafka_interceptor_add_on_request_sent(rk, "joining", on_sent, opaque);
+
+        (void)conf, (void)why, (void)size;
+        return err ? err : rd_kafka_interceptor_add_on_response_received(rk, "joining", on_answered, opaque);
+}
+
 static int make_client(struct consume *c, struct err *e)
 {
         const struct strlist *user = &c->config->kafka.librdkafka;
@@ -90,6 +128,8 @@ static int make_client(struct consume *c, struct err *e)
                 rd_kafka_conf_destroy(conf);
                 return r;
         }
+        c->joining = xcalloc(1, sizeof(*c->joining));
+        rd_kafka_conf_interceptor_add_on_new(conf, "joining", on_new, c->joining);
         c->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
         if (!c->rk) {
                 rd_kafka_conf_destroy(conf);
@@ -154,21 +194,22 @@ static void *destroy(void *rk)
 }
 
 /* librdkafka 2.0 may never come back from it, seen with a topic that was deleted and made anew. */
-static void destroy_in_time(rd_kafka_t *rk)
+static bool destroy_in_time(rd_kafka_t *rk)
 {
         pthread_t thread;
         struct timespec deadline;
 
         if (pthread_create(&thread, NULL, destroy, rk) != 0) {
                 destroy(rk);
-                return;
+                return true;
         }
         clock_gettime(CLOCK_REALTIME, &deadline);
         deadline.tv_sec += DESTROY_S;
-        if (pthread_timedjoin_np(thread, NULL, &deadline) != 0) {
-                log_warn("consume", "librdkafka does not end its consumer; going on without it");
-                pthread_detach(thread);
-        }
+        if (pthread_timedjoin_np(thread, NULL, &deadline) == 0)
+                return true;
+        log_warn("consume", "librdkafka does not end its consumer; going on without it");
+        pthread_detach(thread);
+        return false;
 }
 
 /* librdkafka 2.0 aborts when it ends a member that has joined and got no assignment yet: its sticky assignor insists
@@ -181,7 +222,10 @@ static bool may_destroy(const struct consume *c)
 
 void client_bury(struct consume *c)
 {
-        if (c->rk && may_destroy(c))
-                destroy_in_time(c->rk);
+        bool over = !c->rk || (may_destroy(c) && destroy_in_time(c->rk));
+
+        if (over)
+                free(c->joining);       /* else its threads still write there */
+        c->joining = NULL;
         c->rk = NULL;
 }

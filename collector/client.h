@@ -7,7 +7,15 @@
 #ifndef SLUICE_COLLECTOR_CLIENT_H
 #define SLUICE_COLLECTOR_CLIENT_H
 
+#include <stdatomic.h>
+
 #include "collector/group.h"
+
+/* Between JoinGroup and SyncGroup a commit is bound to fail, and librdkafka 2.0 gives its partitions up over it: the
+ * broker answers it behind the JoinGroup, when its generation has passed (librdkafka issue 4059).  Whether a JoinGroup is
+ * on its way only the requests themselves tell.  Written by librdkafka's threads. */
+struct joining { atomic_bool on; };
+static inline bool client_is_joining(const struct consume *c) { return atomic_load(&c->joining->on); }
 
 enum { RECORD_OVERHEAD = 300 };         /* bytes librdkafka holds for a record beside its payload */
 

@@ -402,13 +402,29 @@ static bool before(const struct consume *c, int64_t deadline_ns)
         return loop_clock(c->loop)->mono_ns(loop_clock(c->loop)) < deadline_ns;
 }
 
+static void serve_callbacks(struct consume *c)
+{
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(c->rk, 20);
+
+        if (m)
+                rd_kafka_message_destroy(m);
+}
+
 static void await_commit(struct consume *c, int64_t deadline_ns)
 {
-        while (c->committing && before(c, deadline_ns)) {
-                rd_kafka_message_t *m = rd_kafka_consumer_poll(c->rk, 20);
-                if (m)
-                        rd_kafka_message_destroy(m);
-        }
+        while (c->committing && before(c, deadline_ns))
+                serve_callbacks(c);
+}
+
+/* Not while a JoinGroup is on its way, see client.h. A broker that is away answers none. */
+static void commit_at_last(struct consume *c, int64_t deadline_ns)
+{
+        await_commit(c, deadline_ns);
+        while (client_is_joining(c) && !troubles_has(&c->troubles, TROUBLE_BROKER) && before(c, deadline_ns))
+                serve_callbacks(c);
+        if (!c->committing)
+                group_commit(c);
+        await_commit(c, deadline_ns);
 }
 
 /* A rebalance while closing is answered at once: there is nothing left to drain. */
@@ -441,11 +457,8 @@ void consume_close(struct consume *c, int64_t timeout_ms)
         int64_t deadline_ns = loop_clock(c->loop)->mono_ns(loop_clock(c->loop)) + timeout_ms * 1000000;
 
         c->joined = consume_joined(c);
+        commit_at_last(c, deadline_ns);
         answer_rebalance(c);
-        await_commit(c, deadline_ns);
-        if (!c->committing)
-                group_commit(c);
-        await_commit(c, deadline_ns);
         leave_group(c, deadline_ns);
 }
 

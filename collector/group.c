@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "collector/group.h"
+#include "collector/client.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -317,7 +317,7 @@ void group_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_
 /* Commits of one process go one after the other, so that they never go back. */
 void group_commit(struct consume *c)
 {
-        if (c->config->dry_run)
+        if (c->config->dry_run || client_is_joining(c))
                 return;
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
         struct partition *p;

@@ -25,6 +25,7 @@ struct consume {
         struct consume_hooks hooks;
 
         rd_kafka_t *rk;                 /* owned */
+        struct joining *joining;        /* owned; client.h */
         rd_kafka_queue_t *queue;        /* owned */
         struct io io;                   /* eventfd that librdkafka signals */
         struct timer keepalive;

@@ -13,7 +13,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "collector/consume.h"
+#include "collector/client.h"
 #include "tests/fake/mock_kafka.h"
 #include "tests/fake/side_by_side.h"
 
@@ -347,6 +347,29 @@ static void revoked_partitions_are_drained_and_committed_before_they_go(void **s
         leave(b);
 }
 
+/* A real broker answers such a commit when its generation has passed, and librdkafka gives up all partitions over it. */
+static void nothing_is_committed_while_it_joins(void **state)
+{
+        struct mock_kafka *k = *state;
+        const int16_t sync_group = 14;
+
+        put_records(k, 0, 10);
+        struct member *a = join(k, ASSIGN_COOPERATIVE, 30000);
+        a->hold = true;
+        WAIT(a->ntaken == 10, a, NULL);
+        struct member *b = join(k, ASSIGN_COOPERATIVE, 30000);
+        WAIT(consume_joined(b->consume), a, b);
+        rd_kafka_mock_broker_push_request_error_rtts(k->cluster, 1, sync_group, 2, RD_KAFKA_RESP_ERR_NO_ERROR, 1000,
+                                                     RD_KAFKA_RESP_ERR_NO_ERROR, 1000);
+        WAIT(client_is_joining(a->consume), a, b);
+        settle_all(a);
+        WAIT(!client_is_joining(a->consume), a, b);
+        WAIT(committed(k, 0) == 10, a, b);
+        assert_int_equal(stat_get(&a->stats.commit_errors), 0);
+        leave(a);
+        leave(b);
+}
+
 static void cooperative_revokes_are_drained_and_committed_before_they_go(void **state)
 {
         revoked_partitions_are_drained_and_committed_before_they_go(state, ASSIGN_COOPERATIVE);
@@ -540,6 +563,7 @@ int main(void)
                 TEST(pause_and_resume_leave_no_gap_and_no_double),
                 TEST(after_a_resume_records_come_at_once),
                 TEST(the_lag_of_a_paused_partition_grows),
+                TEST(nothing_is_committed_while_it_joins),
                 TEST(cooperative_revokes_are_drained_and_committed_before_they_go),
                 TEST(eager_revokes_are_drained_and_committed_before_they_go),
                 TEST(answers_after_the_revoke_deadline_are_late_and_commit_nothing),
