@@ -59,6 +59,19 @@ static const struct opt dlq_rows[] = {
 };
 static const struct opt_table dlq_opts = { dlq_rows, ARRAY_LEN(dlq_rows), sizeof(struct dlq_config), NULL };
 
+static const char *const compares[] = { "message", "id", NULL };
+
+static const struct opt audit_rows[] = {
+        { "host", OPT_STRING, offsetof(struct audit_config, host), .flag = "host", .flag_arg = "NAME",
+          .help = "host that shipped the files, as its shipper calls itself; absent: this one" },
+        { "compare", OPT_CHOICE, offsetof(struct audit_config, compare), .def = "message", .choices = compares,
+          .flag = "compare", .flag_arg = "WHAT",
+          .help = "message: a line's text too; id: its place alone, for lines that the shipper parses or redacts" },
+        { "show", OPT_INT, offsetof(struct audit_config, show), .def = "10", .min = 0, .max = 1000000000, .flag = "show",
+          .flag_arg = "N", .help = "lines that are named, of each file, when they are missing or different" },
+};
+static const struct opt_table audit_opts = { audit_rows, ARRAY_LEN(audit_rows), sizeof(struct audit_config), NULL };
+
 #define FIELD(member) offsetof(struct collector_config, member)
 static const struct opt rows[] = {
         { "kafka", OPT_TABLE, FIELD(kafka), .table = &consumer_opts, .help = "where records come from" },
@@ -69,6 +82,7 @@ static const struct opt rows[] = {
         { "dlq", OPT_TABLE, FIELD(dlq), .table = &dlq_opts, .help = "dead letters" },
         { "routes", OPT_TABLES, FIELD(routes), .table = &route_opts,
           .help = "rules that send some records elsewhere; the first that fits counts" },
+        { "audit", OPT_TABLE, FIELD(audit), .table = &audit_opts, .help = "the verb audit" },
         { "http", OPT_STRING, FIELD(http), .def = "127.0.0.1:9601", .flag = "http", .flag_arg = "ADDR:PORT",
           .help = "serves /metrics, /status, /readyz and /healthz; port 0 takes a free one" },
         { "memory", OPT_SIZE, FIELD(memory), .def = "40 MiB", .min = 24 << 20, .max = 1ll << 40,

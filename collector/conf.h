@@ -26,6 +26,14 @@ struct dlq_config {
         char *reason, *since, *until;   /* which letters the verb dlq means; NULL: any */
 };
 
+enum audit_compare { AUDIT_MESSAGE, AUDIT_ID };
+
+struct audit_config {
+        char *host;                     /* NULL: this one */
+        int64_t compare;                /* enum audit_compare */
+        int64_t show;
+};
+
 struct collector_config {
         struct consumer_config kafka;
         int64_t output;                 /* without kafka, so one less than enum output: collector_output */
@@ -33,6 +41,7 @@ struct collector_config {
         struct file_config file;
         struct dlq_config dlq;
         struct tablelist routes;        /* of struct route_config */
+        struct audit_config audit;
         char *http;
         int64_t memory;                 /* byte budget of the process */
         int64_t batch_bytes, batch_records, batch_time_ms;

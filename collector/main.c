@@ -27,6 +27,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "collector/audit.h"
 #include "collector/check.h"
 #include "collector/collector.h"
 #include "collector/dead.h"
@@ -45,8 +46,14 @@ enum {
         LEAVE_MS = 5000,                /* for the last commit and the good-bye */
 };
 
-static const char *const verbs[] = { "run", "check", "dlq", NULL };
-static const char *const light_verbs[] = { "dlq", NULL };
+static const char *const verbs[] = { "run", "check", "dlq", "audit", NULL };
+static const char *const light_verbs[] = { "dlq", "audit", NULL };
+
+/* Verbs that are done with neither group nor sinks of this program. */
+static const struct {
+        const char *verb;
+        int (*main)(const struct collector_config *c, const char *const *args, size_t n);
+} tools[] = { { "dlq", dlq_main }, { "audit", audit_main } };
 
 static const struct program program = {
         .name = "sluice-collector",
@@ -54,6 +61,7 @@ static const struct program program = {
         .usage = "  sluice-collector [run] [-c FILE] [--set PATH=VALUE]...\n"
                  "  sluice-collector check [-c FILE] ...    would it work? brokers, topics, group, Elasticsearch, rights\n"
                  "  sluice-collector dlq ls|show [N]|redrive [--dry-run] [--reason R] [--since T] [--until T]   dead letters\n"
+                 "  sluice-collector audit [--host H] [--index NAME] FILE...   does every line of these files stand in the index?\n"
                  "  sluice-collector --brokers kafka:9092 --topic logs --url http://es:9200\n",
         .verbs = verbs,
         .light_verbs = light_verbs,
@@ -464,11 +472,12 @@ int main(int argc, char **argv)
                 code = health_main(program.name, c.config.http);
                 goto out;
         }
-        if (strcmp(args.verb, "dlq") == 0) {
-                log_setup(LOG_ERROR, LOG_TEXT, STDERR_FILENO);
-                code = dlq_main(&c.config, args.args, args.nargs);
-                goto out;
-        }
+        for (size_t i = 0; i < ARRAY_LEN(tools); i++)
+                if (strcmp(args.verb, tools[i].verb) == 0) {
+                        log_setup(LOG_ERROR, LOG_TEXT, STDERR_FILENO);
+                        code = tools[i].main(&c.config, args.args, args.nargs);
+                        goto out;
+                }
         c.args = &args;
         reload_init(&c.reload, program_file(&program, &args));
         if (c.config.dry_run) {

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""audit: every line of a file stands in Elasticsearch, or it is named."""
+import re
+import shutil
+import subprocess
+
+from harness import BIN, ELASTICSEARCH, Case
+
+
+class Audit(Case):
+    order = 42
+    LINES = 1200
+
+    def test(self):
+        self.one, self.many, self.half = (self.logs / name for name in ("one.log", "many.log", "half.log"))
+        self.loggen("one", self.one, lines=self.LINES).end()
+        self.many.write_text("".join(f"event {n} failed: java.lang.IllegalStateException: {n}\n" + "\tat shop.Cart.add(Cart.java:7)\n" * 4
+                                     if n % 3 else f"event {n} went well\n" for n in range(500)))
+        self.half.write_bytes(b"first\r\nbad \xff byte\nno end")
+        self.ship()
+        self.everything_is_found()
+        self.what_is_missing_or_changed_is_named()
+        self.files_are_known_under_other_names_and_inodes()
+
+    def ship(self):
+        topic, self.documents = self.topic(), self.index()
+        self.documents.ask("PUT", self.documents.name)
+        shipper = self.shipper(topic, inputs=({"paths": [str(self.one), str(self.half)]},
+                                              {"paths": [str(self.many)], "multiline": "java"}))
+        shipper.run_once()
+        self.collector(topic, self.documents).run_once()
+
+    def audit(self, code, *arguments):
+        done = subprocess.run([BIN / "sluice-collector", "audit", "--url", ELASTICSEARCH, "--index", self.documents.name, *arguments],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+        self.check(done.returncode == code, f"audit {' '.join(map(str, arguments))}: {done.returncode}, not {code}: {done.stdout[-1500:]}")
+        return done.stdout
+
+    def everything_is_found(self):
+        said = self.audit(0, self.one, self.many, self.half)
+        lines = self.many.read_bytes().count(b"\n")
+        self.check(lines > 400, "events of several lines")
+        for name, n in ((self.one, self.LINES), (self.many, lines), (self.half, 3), ("all", self.LINES + lines + 3)):
+            self.check(f"{name}: {n} lines, {n} found\n" in said, said)
+        self.figures["lines"] = self.LINES + lines + 3
+
+    def what_is_missing_or_changed_is_named(self):
+        text = self.one.read_bytes().splitlines(keepends=True)
+        self.delete(sum(map(len, text[:700])), self.one)
+        self.change(sum(map(len, text[:900])))
+        said = self.audit(65, self.one)
+        self.check(f"{self.LINES} lines, {self.LINES - 2} found, 1 missing, 1 different" in said, said)
+        self.check(f"  missing    line 701, offset {sum(map(len, text[:700]))}\n" in said, said)
+        self.check(re.search(r"^  different  line 901, offset \d+, stands there as another text$", said, re.M), said)
+        self.check(f"{self.LINES - 1} found, 1 missing\n" in self.audit(65, "--compare", "id", self.one), "the place alone")
+        self.check("  missing" not in self.audit(65, "--show", "0", self.one), "none is shown")
+
+        # One event of several lines: all of them are missing.
+        event = next(s for _, s in self.documents.documents() if s["message"].count("\n") > 3)
+        self.delete(event["log"]["offset"], self.many)
+        self.check(f" {event['message'].count(chr(10)) + 1} missing\n" in self.audit(65, self.many), "an event is missing")
+
+        with open(self.half, "a") as file:
+            file.write(", and more\nnever shipped\n")
+        said = self.audit(65, self.half)
+        self.check("4 lines, 2 found, 2 missing" in said and "line 4, offset" in said, said)
+
+    def files_are_known_under_other_names_and_inodes(self):
+        rotated = self.logs / "rotated"
+        self.one.rename(rotated)
+        self.check(f"{self.LINES - 2} found" in self.audit(65, rotated), "a renamed file")
+        copy = self.logs / "copy"
+        shutil.copy(rotated, copy)
+        said = self.audit(65, copy)
+        self.check("no document of it is there" in said and f" 0 found, {self.LINES} missing" in said, said)
+        copy.rename(self.one)
+        self.check(f"{self.LINES - 2} found" in self.audit(65, self.one), "a copy in its place")
+        self.check(f"{self.LINES - 2} found" in self.audit(65, "--host", "elsewhere", self.one), "shipped by another host, by its name")
+        self.check("no index fits" in self.audit(66, "--index", self.documents.name + "-none-*", self.one), "no index")
+        self.audit(66, self.logs / "none")
+        self.audit(64)
+
+    def of(self, offset, path):
+        return {"query": {"bool": {"filter": [{"term": {"log.offset": offset}}, {"term": {"log.file.path.keyword": str(path)}}]}}}
+
+    def id_at(self, offset, path):
+        hits = self.documents.ask("POST", f"{self.documents.name}/_search", self.of(offset, path))["hits"]["hits"]
+        self.check(len(hits) == 1, hits)
+        return hits[0]["_id"]
+
+    def delete(self, offset, path):
+        self.documents.ask("DELETE", f"{self.documents.name}/_doc/{self.id_at(offset, path)}?refresh=true")
+
+    def change(self, offset):
+        self.documents.ask("POST", f"{self.documents.name}/_update/{self.id_at(offset, self.one)}?refresh=true",
+                           {"doc": {"message": "another text"}})
