@@ -40,6 +40,7 @@ struct archive {
         int64_t in_offset;              /* of the file, behind in_len */
         bool between;                   /* at the beginning, or right behind a member or frame */
         bool began;                     /* one was there */
+        bool asked;                     /* LZ4: what memory the frame needs */
 
         struct span window, kept;       /* owned */
         enum archive_end end;
@@ -53,6 +54,8 @@ struct codec {
         size_t (*unpack)(struct archive *a, char *to, size_t n);
         void (*close)(struct archive *a);
 };
+
+static const char too_large[] = "it takes more than half of `memory` to unpack it";
 
 static void fail(struct archive *a, enum archive_end end, const char *fault)
 {
@@ -126,6 +129,7 @@ static void lz4_open(struct archive *a)
 
 static void lz4_restart(struct archive *a)
 {
+        a->asked = false;
         a->in_hint = START_BYTES;
         LZ4F_resetDecompressionContext(a->of.lz4);
 }
@@ -133,6 +137,21 @@ static void lz4_restart(struct archive *a)
 static void lz4_close(struct archive *a)
 {
         LZ4F_freeDecompressionContext(a->of.lz4);
+}
+
+/* What it was compressed with is in the frame's header, and two of its blocks are held. */
+static void lz4_ask_memory(struct archive *a)
+{
+        static const size_t blocks[] = { [LZ4F_max64KB] = 64 << 10, [LZ4F_max256KB] = 256 << 10,
+                                         [LZ4F_max1MB] = 1 << 20, [LZ4F_max4MB] = 4 << 20 };
+        LZ4F_frameInfo_t info;
+        size_t none = 0;
+
+        if (a->asked || LZ4F_isError(LZ4F_getFrameInfo(a->of.lz4, &info, a->in, &none)))
+                return;
+        a->asked = true;
+        if (info.blockSizeID <= LZ4F_max4MB && 2 * blocks[info.blockSizeID] > a->max_memory)
+                fail(a, ARCHIVE_TOO_LARGE, too_large);
 }
 
 /* A decoder that fails does not tell what it had unpacked in that call.  Given no more than it asks for it is at one block at
@@ -152,6 +171,10 @@ static size_t lz4_unpack(struct archive *a, char *to, size_t n)
         a->in_hint = r > 0 ? r : START_BYTES;
         a->between = r == 0;
         a->began |= a->between;
+        if (a->between)
+                a->asked = false;
+        else
+                lz4_ask_memory(a);
         return got;
 }
 
@@ -188,7 +211,7 @@ static size_t zstd_unpack(struct archive *a, char *to, size_t n)
                 return 0;
         size_t r = ZSTD_decompressStream(a->of.zstd, &out, &in);
         if (ZSTD_getErrorCode(r) == ZSTD_error_frameParameter_windowTooLarge)
-                fail(a, ARCHIVE_TOO_LARGE, "it was compressed with a larger window than `memory` allows");
+                fail(a, ARCHIVE_TOO_LARGE, too_large);
         else if (ZSTD_isError(r))
                 fail(a, ARCHIVE_CORRUPT, ZSTD_getErrorName(r));
         if (ZSTD_isError(r))
@@ -391,7 +414,8 @@ ssize_t archive_read(struct archive *a, int64_t offset, char *to, size_t n)
 
 void archive_keep(struct archive *a, int64_t offset, size_t n)
 {
-        CHECK(n > 0 && holds(&a->window, offset, n));
+        if (holds(&a->kept, offset, n) || !holds(&a->window, offset, n))
+                return;
         reserve(&a->kept, n);
         a->kept.start = offset;
         a->kept.len = copy(&a->window, offset, a->kept.data, n);

@@ -49,7 +49,8 @@ void archive_free(struct archive *a);   /* NULL ok */
  * other -errno: the file cannot be read. */
 ssize_t archive_read(struct archive *a, int64_t offset, char *to, size_t n);
 
-/* n bytes from offset on, of the window, stay at hand however far reading goes, until other bytes are kept. */
+/* n bytes from offset on stay at hand however far reading goes, until other bytes are kept.  Not in the window any more:
+ * nothing is kept, and a read of them begins at the beginning. */
 void archive_keep(struct archive *a, int64_t offset, size_t n);
 
 enum archive_end archive_end(const struct archive *a);

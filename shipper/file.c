@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "shipper/archive.h"
 #include "shipper/pod.h"
 
 #define MAX_INFLIGHT ((size_t)1 << 40)  /* lines of one file: none of its own, the sink bounds their bytes */
@@ -20,7 +21,7 @@ const char *const file_state_text[FILE_NSTATES] = { FILE_STATES(FILE_STATE_TEXT)
 
 static const bool may[FILE_NSTATES][FILE_NSTATES] = {
         [FILE_KNOWN] = { [FILE_READY] = true, [FILE_ENDED] = true },
-        [FILE_READY] = { [FILE_IDLE] = true, [FILE_ENDED] = true },
+        [FILE_READY] = { [FILE_IDLE] = true, [FILE_ENDED] = true, [FILE_KNOWN] = true },
         [FILE_IDLE] = { [FILE_READY] = true, [FILE_ENDED] = true },
 };
 
@@ -71,6 +72,7 @@ void file_free(struct file *f)
         if (!f)
                 return;
         file_close(f);
+        file_packed_free(f);
         event_stream_fini(&f->stream);
         ackwin_fini(&f->window);
         free(f->hold);
@@ -169,6 +171,8 @@ int file_take(struct file *f, int fd)
         if (r < 0)
                 return r;
         f->fd = fd;
+        if (f->packed)
+                return 0;
         f->spent = f->spent && st.size == f->size;
         f->cut = !f->spent && (st.size < f->read || !same_head(f, fd) || !mark_check(&f->marks.last, fd));
         if (!f->cut)
@@ -207,6 +211,10 @@ void file_close(struct file *f)
         if (f->fd >= 0)
                 close(f->fd);
         f->fd = -1;
+        if (f->packed) {
+                archive_free(f->packed->archive);
+                f->packed->archive = NULL;
+        }
         event_stream_fini(&f->stream);          /* made again with the next descriptor */
         f->stream = (struct event_stream){ 0 };
 }
@@ -239,6 +247,16 @@ void file_skip_to_end(struct file *f, int64_t max_line_bytes)
         }
         if (f->size > max_line_bytes)
                 start_at(f, f->size);           /* within a line that is too long to be shipped whole */
+}
+
+void file_packed_free(struct file *f)
+{
+        if (!f->packed)
+                return;
+        archive_free(f->packed->archive);
+        free(f->packed->candidate);
+        free(f->packed);
+        f->packed = NULL;
 }
 
 void file_name(struct file *f, const char *host, const char *text, size_t len)
@@ -287,6 +305,14 @@ void file_make_stream(struct file *f, const char *host)
         pod_fini(&pod);
 }
 
+/* Of an archive whose end was not seen the size is not known; it is more than was read. */
+static int64_t size_to_store(const struct file *f)
+{
+        int64_t committed = ackwin_committed(&f->window);
+        bool open_end = f->packed && !f->packed->candidate && !f->packed->complete && f->size <= committed;
+        return open_end ? committed + 1 : f->size;
+}
+
 void file_row(struct file *f, struct checkpoint_row *ret)
 {
         *ret = (struct checkpoint_row){ .id = f->id,
@@ -296,7 +322,7 @@ void file_row(struct file *f, struct checkpoint_row *ret)
                                         .head_len = f->head_len,
                                         .head_hash = f->head_hash,
                                         .offset = ackwin_committed(&f->window),
-                                        .size = f->size,
+                                        .size = size_to_store(f),
                                         .mark = marks_safe(&f->marks, ackwin_committed(&f->window)),
                                         .path = f->path };
 }

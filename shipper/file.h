@@ -15,6 +15,8 @@
  *        |                          +-----------> FILE_ENDED <--+
  *        +--- not found anywhere -----------------^    freed when nothing is in flight
  *
+ * What stands in an archive that must wait is FILE_KNOWN again, and looked for by the next scan (archives.h).
+ *
  * One struct is one identity: a file that was truncated ends here and a new
  * struct, a generation later, takes the descriptor over.  When a copy of the old content is found, the
  * old struct goes on in the copy: inode and birth time are then those of the copy, the id stays.
@@ -61,6 +63,18 @@ struct file_stat {
         bool link;                      /* the path is a symbolic link to it */
 };
 
+/* Of a file whose bytes stand in a compressed one. */
+struct packed {
+        char *candidate;                /* owned; where its rest may be; NULL: it is proven to be at the file's path */
+        struct file_stat st;            /* of the candidate */
+        struct archive *archive;        /* owned; only while it is being unpacked, one at a time */
+        bool cut;                       /* it was in a file that was truncated */
+        bool from_row;                  /* it went there while no shipper ran */
+        unsigned scan;                  /* when it ended too early to be whole: looked at again in a later one */
+        bool damaged;                   /* one of the candidates so far */
+        bool complete;                  /* nothing more will come of it; kept so that it is not taken for a new one */
+};
+
 struct file {
         struct file *next;              /* in the queue of turns, or in the list of the ended (positions) */
         enum file_state state;          /* assigned by file_enter only */
@@ -75,11 +89,13 @@ struct file {
         const struct input_config *input;       /* borrowed from the configuration */
 
         int fd;                         /* -1: not open */
+        struct packed *packed;          /* owned; NULL: what is read is the file itself */
         uint64_t inode;
         int64_t birth_ns;
         uint32_t generation;
 
         bool named;                     /* id is final: the head was seen */
+        bool fresh;                     /* just named: nothing is shipped before its row is stored */
         struct ident id;
         uint32_t head_len;
         uint64_t head_hash;
@@ -125,7 +141,7 @@ static inline bool file_stat_is(const struct file_stat *st, const struct file *f
         return st->inode == f->inode && st->birth_ns == f->birth_ns;
 }
 
-/* Opens path and makes sure it is this file: inode and birth time. A head or a mark that is not the one known sets
+/* Opens path and makes sure it is this file: inode and birth time. In a plain file a head or a mark that is not the one known sets
  * f->cut: it was truncated and written anew.  -ENOENT, -EACCES ...; -ESTALE: it is another file. */
 int file_open(struct file *f, const char *path);
 
@@ -135,6 +151,7 @@ int file_take(struct file *f, int fd);  /* the same with a descriptor, which is 
  * -errno: nothing has changed. */
 int file_switch(struct file *f, const char *path, const struct file_stat *copy);
 void file_close(struct file *f);
+void file_packed_free(struct file *f);  /* not packed: no-op */
 
 /* Looks at the file: sets f->cut when it does not hold what was read any more, else f->size. */
 void file_look(struct file *f);

@@ -103,13 +103,14 @@ void finder_cut(struct finder *s, struct file *f)
         list_siblings(s, f, &all);
         if (follow_copy(s, f, &all, true, &next))
                 turns_push(turns, f);           /* the older lines first */
-        else
+        else if (!archives_cut(s->archives, f, &next))
                 next = known_next_generation(s->known, f);
         turns_push(turns, next);
         siblings_fini(&all);
 }
 
-/* Its descriptor is all that is left of it: a reload still wants it while lines are not acknowledged. */
+/* Its descriptor is all that is left of it: a reload still wants it while lines are not acknowledged.  Where archives are
+ * wanted for themselves, the one that was made of it must be known for what it is. */
 void finder_deleted(struct finder *s, struct file *f)
 {
         struct siblings all;
@@ -119,7 +120,7 @@ void finder_deleted(struct finder *s, struct file *f)
                 turns_push(&s->known->turns, f);
         else if (ackwin_inflight(&f->window) > 0)
                 file_enter(f, FILE_IDLE, "deleted, and not acknowledged");
-        else
+        else if (!globs_wants_archive(f->input, NULL) || !archives_rest(s->archives, f))
                 known_end(s->known, f, "deleted and read to its end");
         siblings_fini(&all);
 }
@@ -147,7 +148,7 @@ static int find_again(struct finder *s, struct file *f)
                 }
         if (r < 0 && follow_copy(s, f, &all, false, NULL)) {
                 turns_push(&s->known->turns, f);
-        } else if (r < 0) {
+        } else if (r < 0 && !archives_rest(s->archives, f)) {
                 if (f->size > f->read)
                         count_vanished(s, f);
                 known_end(s->known, f, "vanished while it was closed");
@@ -269,6 +270,10 @@ static void search_siblings(struct finder *s, struct file *old)
         const struct input_config *input = globs_match(&s->config->inputs, base);
         struct siblings all;
 
+        siblings_list_archives(&all, base);
+        for (size_t i = 0; i < all.n; i++)
+                seen_sibling(s, &all.v[i], input);
+        siblings_fini(&all);
         siblings_list(&all, base);
         siblings_add_targets(&all, old);
         for (size_t i = 0; i < all.n; i++)
@@ -295,7 +300,7 @@ static bool look_at(struct finder *s, const char *path, const struct input_confi
 {
         struct known *k = s->known;
         struct file_stat st;
-        int r = globs_is_archive(path) ? -EINVAL : file_stat(AT_FDCWD, path, &st);
+        int r = file_stat(AT_FDCWD, path, &st);
 
         if (r < 0) {
                 if (r != -EINVAL)
@@ -312,7 +317,7 @@ static bool look_at(struct finder *s, const char *path, const struct input_confi
                         turns_touch(&k->turns, before);
                 }
         }
-        bool copy = !f && is_copy(s, path, &st);
+        bool copy = !f && !globs_is_archive(path) && is_copy(s, path, &st);
         if (!f)
                 f = known_get(k, &st);  /* it may just have turned out to be a copy that one goes on in */
         if (f) {
@@ -320,6 +325,8 @@ static bool look_at(struct finder *s, const char *path, const struct input_confi
                 seen_at(s, f, path, &st);
         } else if (too_old(s, input, &st)) {
                 s->too_old += count;
+        } else if (globs_is_archive(path)) {
+                archives_note(s->archives, path, input);
         } else if (copy) {
                 s->copies += count;
         } else {
@@ -351,13 +358,13 @@ void finder_moved(struct finder *s, const char *from, const char *to)
         struct file_stat st;
         const struct input_config *input = globs_match_rotated(&s->config->inputs, from);
 
-        if (!input || globs_is_archive(to) || file_stat(AT_FDCWD, to, &st) < 0)
+        if (!input || file_stat(AT_FDCWD, to, &st) < 0)
                 return;
         struct file *f = known_get(s->known, &st);
         if (f) {
                 f->input = input;
                 seen_at(s, f, to, &st);
-        } else if (!too_old(s, input, &st) &&
+        } else if (!globs_is_archive(to) && !too_old(s, input, &st) &&
                    (globs_match(&s->config->inputs, from) || st.birth_ns > s->started_ns) && !is_copy(s, to, &st)) {
                 /* It stood under a name of ours and was renamed before we could look. */
                 known_add(s->known, to, NULL, input, &st, !globs_match(&s->config->inputs, to));
@@ -407,6 +414,8 @@ static void look_for_known(struct finder *s, struct file *f)
                 return;
         if (file_is_in_place(f))
                 return;                 /* there, but not to be opened: reported, tried again */
+        if (archives_rest(s->archives, f))
+                return;
         count_vanished(s, f);
         known_end(s->known, f, "vanished");
 }
@@ -434,8 +443,9 @@ static bool done_with(const struct finder *s, const struct file *f, bool in_plac
 {
         int64_t quiet_ms = loop_now_ms(s->known->loop) - f->quiet_since_ms;
 
+        /* With a pattern for archives it must still be known when it is compressed one day. */
         return f->rotated && ackwin_inflight(&f->window) == 0 && f->size <= f->scanned &&
-               quiet_ms > (in_place ? ROTATED_QUIET_MS : HIDDEN_QUIET_MS);
+               !globs_wants_archive(f->input, NULL) && quiet_ms > (in_place ? ROTATED_QUIET_MS : HIDDEN_QUIET_MS);
 }
 
 /* Under no name that this scan saw: rotated, moved out of sight or deleted, and nothing may tell when it grows. */
@@ -506,8 +516,21 @@ static bool give_up(struct finder *s, struct file *f)
 
 /* --- scans ----------------------------------------------------------------------------------- */
 
+/* It was kept so that it is not taken for a new one. */
+static void look_for_archive(struct finder *s, struct file *f)
+{
+        struct file_stat st;
+
+        if (file_stat(AT_FDCWD, f->path, &st) == 0 && file_stat_is(&st, f))
+                return;
+        search_siblings(s, f);
+        if (f->scan != s->known->scan && directory_readable(f->path))
+                known_end(s->known, f, "its archive is gone");
+}
+
 void finder_scanning(struct finder *s)
 {
+        archives_scanning(s->archives);
         s->known->scan++;
         s->too_old = s->copies = 0;
 }
@@ -532,8 +555,10 @@ static void look_at_unseen(struct finder *s)
         for (size_t i = 0; i < n; i++)
                 if (all[i]->state == FILE_KNOWN)
                         look_for_known(s, all[i]);
-                else
+                else if (!all[i]->packed)
                         look_out_of_sight(s, all[i]);
+                else if (all[i]->state == FILE_IDLE)
+                        look_for_archive(s, all[i]);
         free(all);
 }
 
@@ -561,13 +586,18 @@ void finder_scanned(struct finder *s)
         look_at_removed(s);
         descriptors_close_idle(&k->descriptors);
         k->first_start = false;
+        archives_scanned(s->archives);
 }
 
-void finder_init(struct finder *s, struct known *known, struct ship *ship)
+void finder_init(struct finder *s, struct known *known, struct archives *archives, struct ship *ship)
 {
         const struct clock *clock = loop_clock(known->loop);
 
         *s = (struct finder){
-                .known = known, .config = known->config, .ship = ship, .started_ns = clock->wall_ns(clock)
+                .known = known,
+                .archives = archives,
+                .config = known->config,
+                .ship = ship,
+                .started_ns = clock->wall_ns(clock),
         };
 }

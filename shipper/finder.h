@@ -4,6 +4,7 @@
  *   watch -- found, touched, moved, gone --> finder --> known: begun, moved, ended
  *                                              |
  *                                              +--> turns: it may have grown
+ *                                              +--> archives: its rest may be in a compressed file
  *
  * When a path suddenly holds another file than the one known there, the old one is looked for among the siblings
  * ("a.log.1"), and what was born after it and rotated away unseen is shipped too.
@@ -14,11 +15,13 @@
 #ifndef SLUICE_SHIPPER_FINDER_H
 #define SLUICE_SHIPPER_FINDER_H
 
+#include "shipper/archives.h"
 #include "shipper/known.h"
 #include "shipper/ship.h"
 
 struct finder {
-        struct known *known;            /* borrowed, as the next two */
+        struct known *known;            /* borrowed, as the next three */
+        struct archives *archives;
         const struct shipper_config *config;
         struct ship *ship;
         int64_t started_ns;             /* wall */
@@ -27,7 +30,7 @@ struct finder {
         int64_t tell_removed_ms;        /* that deleted files are held open: not before */
 };
 
-void finder_init(struct finder *s, struct known *known, struct ship *ship);
+void finder_init(struct finder *s, struct known *known, struct archives *archives, struct ship *ship);
 
 /* What watch tells. Paths are borrowed for the call. */
 bool finder_found(struct finder *s, const char *path, const struct input_config *input);        /* it is there, known or

@@ -187,6 +187,15 @@ bool globs_is_archive(const char *name)
         return false;
 }
 
+bool globs_wants_archive(const struct input_config *input, const char *path)
+{
+        for (size_t i = 0; i < input->paths.n; i++)
+                if (globs_is_archive(input->paths.v[i]) &&
+                    (!path || (globs_fit(input->paths.v[i], path) && !globs_excluded(input, path))))
+                        return true;
+        return false;
+}
+
 /* --- directories ----------------------------------------------------------------------------- */
 
 static bool is_directory(const char *path, const struct dirent *de)

@@ -55,4 +55,8 @@ bool globs_is_deep(const char *pattern);        /* has "**" */
 /* Ends like an archive (.gz, .zst, ...): not to be read as text. */
 bool globs_is_archive(const char *name);
 
+/* One of its patterns ends like an archive itself: it wants archives for their own sake, not only as what became of a
+ * log file.  path: and that pattern fits path, which is not excluded; NULL: any. */
+bool globs_wants_archive(const struct input_config *input, const char *path);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "shipper/archive.h"
 #include "shipper/globs.h"
 
 static uint64_t key_of(uint64_t inode, int64_t birth_ns)
@@ -111,6 +112,46 @@ struct file *known_next_generation(struct known *k, struct file *f)
         return g;
 }
 
+/* A key that no file has. */
+static void displace(struct file *f)
+{
+        memcpy(&f->inode, f->id.bytes, sizeof(f->inode));
+        f->birth_ns = -1;
+}
+
+static void move_out(struct known *k, struct file *f)
+{
+        disown(k, f);
+        displace(f);
+        own(k, f);
+}
+
+/* Under a key of its own until it has a name: the old row is still that of f. */
+static void stand_beside(struct known *k, struct file *next, const struct file *f)
+{
+        next->replaced = ident_of_span(&f->id, UINT64_MAX, next->generation);
+        positions_add(k->positions, next);
+}
+
+struct file *known_part(struct known *k, struct file *f)
+{
+        const struct file_stat st = { .inode = f->inode, .birth_ns = f->birth_ns };
+        int fd = f->fd;
+
+        log_info("tail", "truncated, looked for in archives: path=%s offset=%lld size=%lld", f->path, (long long)f->read,
+                 (long long)f->size);
+        turns_wait_no_more(f);
+        if (fd >= 0)
+                descriptors_remove(&k->descriptors, f);
+        f->fd = -1;
+        f->cut = false;
+        f->scanned = f->read;
+        move_out(k, f);
+        struct file *g = successor(k, f, f->path, &st, fd);
+        stand_beside(k, g, f);
+        return g;
+}
+
 static void say_followed(struct known *k, const struct file *f, const char *from, int64_t seen, bool cut)
 {
         int64_t had = f->read > f->size ? f->read : f->size;
@@ -154,9 +195,8 @@ bool known_follow(struct known *k, struct file *f, const char *path, const struc
         say_followed(k, f, from, seen, cut);
         if (cut) {
                 *ret = successor(k, f, from, &st, old_fd);
-                (*ret)->replaced = ident_of_span(&f->id, UINT64_MAX, (*ret)->generation);
                 (*ret)->rotated = !globs_match(&k->config->inputs, from);
-                positions_add(k->positions, *ret);
+                stand_beside(k, *ret, f);
         } else if (old_fd >= 0) {
                 close(old_fd);
         }
@@ -166,11 +206,23 @@ bool known_follow(struct known *k, struct file *f, const char *path, const struc
         return true;
 }
 
+bool known_name(struct known *k, struct file *f)
+{
+        if (!file_name_from_disk(f, k->config->host))
+                return false;
+        file_make_stream(f, k->config->host);
+        f->fresh = true;
+        positions_add(k->positions, f);
+        return true;
+}
+
 static void opened(struct known *k, struct file *f)
 {
         descriptors_add(&k->descriptors, f);
-        if (f->named || file_name_from_disk(f, k->config->host))
+        if (f->named)
                 file_make_stream(f, k->config->host);
+        else
+                known_name(k, f);
 }
 
 int known_open(struct known *k, struct file *f)
@@ -228,8 +280,50 @@ struct file *known_add(struct known *k, const char *path, const char *real, cons
         return f;
 }
 
+/* It is opened when it is its turn. Its end was seen when all of it is acknowledged (file_row). */
+static void resume_packed(struct known *k, struct file *f)
+{
+        if (f->packed && f->packed->scan == k->scan)
+                return;
+        if (!f->packed)
+                f->packed = xcalloc(1, sizeof(*f->packed));
+        f->packed->complete = f->read > 0 && f->size == f->read;
+        file_enter(f, FILE_READY, "in an archive");
+        if (f->packed->complete)
+                file_enter(f, FILE_IDLE, "read to its end by an earlier run");
+        else
+                turns_push(&k->turns, f);
+}
+
+void known_add_packed(struct known *k, const char *path, const struct input_config *input, const struct file_stat *st)
+{
+        struct file *f = file_new(path, input, st);
+
+        stat_inc(&k->stats->files_found);
+        log_info("tail", "found: path=%s inode=%llu packed", path, (unsigned long long)st->inode);
+        own(k, f);
+        resume_packed(k, f);
+}
+
+void known_become(struct known *k, struct file *f, const char *path, const struct file_stat *st)
+{
+        disown(k, f);
+        f->inode = st->inode;
+        f->birth_ns = st->birth_ns;
+        f->deleted = false;
+        f->rotated = !globs_match(&k->config->inputs, path);
+        file_moved_to(f, path);
+        own(k, f);
+        file_make_stream(f, k->config->host);
+        positions_add(k->positions, f);
+}
+
 void known_resume(struct known *k, struct file *f)
 {
+        if (archive_kind_of(f->path) != ARCHIVE_NONE) {
+                resume_packed(k, f);
+                return;
+        }
         int r = known_open(k, f);
 
         if (r < 0) {
@@ -239,20 +333,6 @@ void known_resume(struct known *k, struct file *f)
         log_info("tail", "resumed: path=%s offset=%lld size=%lld", f->path, (long long)f->read,
                  (long long)f->size);
         start_reading(k, f);
-}
-
-/* A key that no file has. */
-static void displace(struct file *f)
-{
-        memcpy(&f->inode, f->id.bytes, sizeof(f->inode));
-        f->birth_ns = -1;
-}
-
-static void move_out(struct known *k, struct file *f)
-{
-        disown(k, f);
-        displace(f);
-        own(k, f);
 }
 
 void known_restore(struct known *k, const struct checkpoint_row *row)
@@ -278,7 +358,7 @@ void known_keep(struct known *k, struct kept_files *ret)
         struct file *f;
 
         for (size_t i = 0; (f = map_next(&k->by_key, &i)) != NULL;) {
-                if (f->fd < 0 || (!f->real && file_is_in_place(f)))
+                if (f->fd < 0 || f->packed || (!f->real && file_is_in_place(f)))
                         continue;
                 ret->v = xrealloc(ret->v, (ret->n + 1) * sizeof(*ret->v));
                 ret->v[ret->n++] = (struct kept){ xstrdup(f->path), f->fd };

@@ -44,6 +44,11 @@ struct file *known_add(struct known *k, const char *path, const char *real, cons
                        const struct file_stat *st, bool rotated);
 void known_restore(struct known *k, const struct checkpoint_row *row);  /* from the checkpoint; it is not looked at yet */
 void known_resume(struct known *k, struct file *f);     /* one of those is seen for the first time in this run */
+/* f was found in a compressed file: that is where it stands and what it is known by from now on. */
+void known_become(struct known *k, struct file *f, const char *path, const struct file_stat *st);
+void known_add_packed(struct known *k, const char *path, const struct input_config *input, const struct file_stat *st);
+/* Gives f, which is open, its name as soon as its head is whole; a row with it is to be stored before anything of f is shipped. */
+bool known_name(struct known *k, struct file *f);
 void known_move(struct known *k, struct file *f, const char *path);     /* that is where it stands now */
 void known_end(struct known *k, struct file *f, const char *why);       /* it is in no queue; freed by positions */
 
@@ -67,6 +72,9 @@ struct kept_files {
 void known_keep(struct known *k, struct kept_files *ret);
 void known_take_back(struct known *k, struct kept_files *kept);
 void kept_files_fini(struct kept_files *kept);          /* zeroed struct ok; closes them */
+/* What stood in f is somewhere else, not known where: f stays without a place, ready and in no queue, and so is the next
+ * generation, which is returned. */
+struct file *known_part(struct known *k, struct file *f);
 
 void known_report(struct known *k, const char *path, int r);    /* path cannot be opened: says so, if it is worth it */
 

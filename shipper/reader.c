@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "shipper/archive.h"
 #include "shipper/multiline.h"
 #include "shipper/weave.h"
 
@@ -85,16 +86,20 @@ void reader_free(struct reader *r)
         free(r);
 }
 
-/* The source: n bytes of f from offset, fewer only at its end. */
+/* The source: n bytes of f from offset, fewer only at its end.  -EAGAIN: an archive is on its way there. */
 static ssize_t source(struct reader *r, struct file *f, int64_t offset, char *to, size_t n)
 {
         ssize_t got;
 
-        do
-                got = pread(f->fd, to, n, offset);
-        while (got < 0 && errno == EINTR);
-        if (got < 0) {
-                got = -errno;
+        if (f->packed) {
+                got = archive_read(f->packed->archive, offset, to, n);
+        } else {
+                do
+                        got = pread(f->fd, to, n, offset);
+                while (got < 0 && errno == EINTR);
+                got = got < 0 ? -errno : got;
+        }
+        if (got < 0 && got != -EAGAIN) {
                 stat_inc(&r->stats->file_errors);
                 log_warn("tail", "cannot be read: path=%s offset=%lld error=\"%s\"", f->path, (long long)offset,
                          strerror((int)-got));
@@ -116,9 +121,11 @@ static ssize_t fetch(struct reader *r, struct file *f, size_t n)
         return got - (ssize_t)back;
 }
 
-static enum read_outcome failed(ssize_t r)
+static enum read_outcome failed(ssize_t r, int64_t *budget)
 {
-        return r == -ESTALE ? READ_CUT : READ_FAILED;
+        if (r == -EAGAIN)
+                *budget -= ARCHIVE_STEP;
+        return r == -EAGAIN ? READ_MORE : r == -ESTALE ? READ_CUT : READ_FAILED;
 }
 
 /* The input that the file belongs to; NULL: none of the configuration's. */
@@ -318,7 +325,7 @@ static enum read_outcome read_lines(struct reader *r, struct file *f, int64_t *b
         ssize_t n = fetch(r, f, want);
 
         if (n < 0)
-                return failed(n);
+                return failed(n, budget);
         if (n == 0)
                 return READ_END;
         if (f->read == 0 && !file_head_fits(f, r->buffer, (size_t)n))
@@ -354,18 +361,21 @@ static enum read_outcome read_long_line(struct reader *r, struct file *f, int64_
 {
         size_t keep = (size_t)r->config->max_line_bytes, back = overlap(r, f), end_len;
         char *scratch = r->buffer + keep + 1;
+        size_t before = mark_len(f->read);
 
+        if (f->packed)
+                archive_keep(f->packed->archive, f->read - (int64_t)before, before + keep);
         while (*budget > 0) {
                 int64_t from = f->scanned - (int64_t)back;
                 ssize_t n = source(r, f, from, scratch, READ_BYTES);
                 if (n < 0)
-                        return READ_FAILED;
+                        return failed(n, budget);
                 *budget -= n;
                 const char *end = find_end(r, f, from, scratch, (size_t)n, &end_len);
                 if (end) {
                         size_t size = (size_t)(from - f->read) + (size_t)(end - scratch) + end_len;
                         if ((n = fetch(r, f, keep)) != (ssize_t)keep)
-                                return n < 0 ? failed(n) : READ_CUT;
+                                return n < 0 ? failed(n, budget) : READ_CUT;
                         ship_long(r, f, keep, size, end_len);
                         return READ_MORE;
                 }

@@ -49,6 +49,7 @@ struct ship {
         size_t max_record; /* bytes of a value; 0: any */
         struct origin origin;
         size_t last_bytes; /* of the last batch: a hint for the next */
+        size_t lent;       /* taken off the sink's max_bytes */
 };
 
 static void done(void *arg, struct batch **bp);
@@ -160,6 +161,18 @@ bool ship_has_room(struct ship *s)
                 return true;
         stat_inc(&s->stats->reading_stopped);
         return false;
+}
+
+/* A quarter stays, whatever is asked for: lines have to go on. */
+void ship_lend(struct ship *s, size_t bytes)
+{
+        struct sink_limits *limits = &s->sink->limits;
+
+        limits->max_bytes += s->lent;
+        size_t most = limits->max_bytes - limits->max_bytes / 4;
+        s->lent = bytes < most ? bytes : most;
+        limits->max_bytes -= s->lent;
+        stat_set(&s->stats->budget_bytes, (int64_t)limits->max_bytes);
 }
 
 static struct slice key_for(struct ship *s, struct file *f)

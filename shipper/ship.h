@@ -51,6 +51,9 @@ void ship_line(struct ship *s, struct file *f, int64_t position, const struct fr
 /* So many bytes up to position hold no event: it is settled with those before it. */
 void ship_pass(struct ship *s, struct file *f, int64_t position, size_t size);
 
+/* So many bytes of the budget are somebody else's from now on; 0: none. */
+void ship_lend(struct ship *s, size_t bytes);
+
 /* End of turn, every turn: what is open goes, unless the output is behind; then it waits for company, so that
  * lines that trickle in during an outage do not fill the budget with batches of one. */
 void ship_flush(struct ship *s);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "shipper/archive.h"
 #include "shipper/globs.h"
 
 static int by_birth(const void *a, const void *b)
@@ -31,7 +32,7 @@ static void add(struct siblings *s, char **path, bool hidden)
         s->v[s->n++] = one;
 }
 
-void siblings_list(struct siblings *s, const char *path)
+static void list(struct siblings *s, const char *path, bool archives)
 {
         const char *slash = strrchr(path, '/');
         char *dir = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup("./");
@@ -40,7 +41,8 @@ void siblings_list(struct siblings *s, const char *path)
 
         *s = (struct siblings){ 0 };
         for (struct dirent *de; d && (de = readdir(d)) != NULL;) {
-                if (!globs_is_sibling(de->d_name, base) || globs_is_archive(de->d_name))
+                bool fits = archives ? archive_kind_of(de->d_name) != ARCHIVE_NONE : !globs_is_archive(de->d_name);
+                if (!fits || !globs_is_sibling(de->d_name, base))
                         continue;
                 char *one = xasprintf("%s%s", slash ? dir : "", de->d_name);
                 add(s, &one, false);
@@ -76,6 +78,16 @@ void siblings_add_targets(struct siblings *s, const struct file *f)
         free(target);
         if (s->n > 0)
                 qsort(s->v, s->n, sizeof(*s->v), by_birth);
+}
+
+void siblings_list(struct siblings *s, const char *path)
+{
+        list(s, path, false);
+}
+
+void siblings_list_archives(struct siblings *s, const char *path)
+{
+        list(s, path, true);
 }
 
 static int open_one(const char *path, struct file_stat *ret)

@@ -3,6 +3,7 @@
  *
  *      a.log  --rename-->  a.log.1         the same file: inode and birth time
  *      a.log  --copy---->  a.log.1         another file with the same bytes
+ *      a.log.1 --gzip--->  a.log.1.gz      another file with the same bytes in it (archives.h)
  *
  * Lists the candidates and says what they are; who takes which is the finder's.  Names and a few bytes are all
  * that is looked at.  Keeps nothing.
@@ -23,8 +24,10 @@ struct siblings {
         size_t n;
 };
 
-/* Everything in the directory of path that may be a rotation of it, oldest first. */
+/* Every plain file in the directory of path that may be a rotation of it, oldest first; and every compressed one that can be
+ * read. */
 void siblings_list(struct siblings *s, const char *path);
+void siblings_list_archives(struct siblings *s, const char *path);
 
 /* f->path is a symbolic link now: adds f, and what may be a rotation of the link's target, from the target's directory.
  * So kubelet rotates a container's log, and starts it anew. */

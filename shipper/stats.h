@@ -29,6 +29,10 @@
         "pattern_limit: the search was given up; too_large: with what it says the record would be larger than the "   \
         "topic takes."
 
+#define ARCHIVES_FAILED                                                                           \
+        "Compressed files of which not all could be read, by reason; truncated: it ends too early; "   \
+        "corrupt: a checksum or a block is wrong; too_large: it needs more than half of memory."
+
 #define SHIPPER_STATS(X)                                                                                      \
         X(COUNTER, lines_read, "lines_read_total", NULL, "Lines framed from files.")                          \
         X(COUNTER, lines_acked, "lines_acked_total", NULL, "Lines the output acknowledged.")                  \
@@ -60,6 +64,13 @@
           "Bytes that vanished before they were shipped, as far as known, by reason.")                       \
         X(COUNTER, lost_removed, "bytes_lost_total", "reason=\"removed\"",                                    \
           "Bytes that vanished before they were shipped, as far as known, by reason.")                       \
+        X(COUNTER, lost_archive, "bytes_lost_total", "reason=\"archive\"",                                    \
+          "Bytes that vanished before they were shipped, as far as known, by reason.")                       \
+        X(COUNTER, archives_read, "archives_read_total", NULL,                                                \
+          "Compressed files in which the rest of a file was found, or which a pattern names.")               \
+        X(COUNTER, archives_truncated, "archives_failed_total", "reason=\"truncated\"", ARCHIVES_FAILED)      \
+        X(COUNTER, archives_corrupt, "archives_failed_total", "reason=\"corrupt\"", ARCHIVES_FAILED)          \
+        X(COUNTER, archives_too_large, "archives_failed_total", "reason=\"too_large\"", ARCHIVES_FAILED)      \
         X(GAUGE, files, "files", NULL, "Files known.")                                                        \
         X(GAUGE, files_open, "files_open", NULL, "Files held open.")                                          \
         X(GAUGE, files_open_limit, "files_open_limit", NULL, "Bound of files_open.")                          \

@@ -11,6 +11,7 @@ enum { TURN_BYTES = 1024 * 1024 }; /* then the loop looks at its other duties */
 struct tail {
         struct tail_parts p;
         struct known known;
+        struct archives archives;
         struct finder finder;
         struct reader *reader; /* owned */
 };
@@ -55,12 +56,64 @@ static void at_end(struct tail *t, struct file *f)
         file_enter(f, FILE_IDLE, "end of file");
 }
 
+/* The same for a file in an archive; foreign: what stands there is not what stood in the file. */
+static void archive_at_end(struct tail *t, struct file *f, bool foreign)
+{
+        bool final = archives_is_final(&t->archives, f);
+        bool unfinished_line = final && !foreign && f->scanned > f->read;
+
+        if (unfinished_line && (!ship_has_room(t->p.ship) || !reader_ship_unfinished(t->reader, f)))
+                turns_push(&t->known.turns, f);
+        else
+                archives_leave(&t->archives, f, final, foreign);
+}
+
+static void read_archive(struct tail *t, struct file *f, int64_t *budget)
+{
+        if (!archives_turn(&t->archives, f, budget))
+                return;
+        switch (reader_read(t->reader, f, budget)) {
+        case READ_MORE:
+                turns_push(&t->known.turns, f);
+                break;
+        case READ_END:
+                archive_at_end(t, f, false);
+                break;
+        case READ_CUT:
+                archive_at_end(t, f, true);
+                break;
+        case READ_FAILED:
+                archives_leave(&t->archives, f, false, false);
+                break;
+        }
+}
+
+/* A file that is renamed while the shipper is dead is only found again when it was known.  All that are new and in the queue
+ * get their names before the first of them comes round again, so they share one sync. */
+static bool must_be_stored_first(struct tail *t, struct file *f)
+{
+        if (!f->named)
+                return known_name(&t->known, f);
+        if (f->fresh && f->unsaved)
+                positions_save(t->known.positions, true);
+        f->fresh = false;
+        return false;
+}
+
 /* Reads one share of f, which was just taken from the queue, and puts it where it belongs next. */
 static void read_file(struct tail *t, struct file *f, int64_t *budget)
 {
+        if (f->packed) {
+                read_archive(t, f, budget);
+                return;
+        }
         if (f->fd < 0 && !finder_reopen(&t->finder, f))
                 return;
         descriptors_used(&t->known.descriptors, f);
+        if (must_be_stored_first(t, f)) {
+                turns_push(&t->known.turns, f);
+                return;
+        }
         switch (reader_read(t->reader, f, budget)) {
         case READ_MORE:
                 turns_push(&t->known.turns, f);
@@ -99,7 +152,8 @@ struct tail *tail_new(const struct tail_parts *parts)
 
         t->p = *parts;
         known_init(&t->known, parts->loop, parts->config, parts->stats);
-        finder_init(&t->finder, &t->known, parts->ship);
+        archives_init(&t->archives, &t->known, parts->ship);
+        finder_init(&t->finder, &t->known, &t->archives, parts->ship);
         t->reader = reader_new(parts->config, parts->stats, parts->ship);
         return t;
 }
@@ -108,6 +162,7 @@ void tail_free(struct tail *t)
 {
         if (!t)
                 return;
+        archives_fini(&t->archives);
         known_fini(&t->known);
         reader_free(t->reader);
         free(t);

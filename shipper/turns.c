@@ -5,8 +5,8 @@ enum { WAIT_STEP_MS = 50 }; /* those that are due together are looked at togethe
 
 void turns_touch(struct turns *t, struct file *f)
 {
-        if (f->state != FILE_IDLE)
-                return;
+        if (f->state != FILE_IDLE || f->packed)
+                return; /* an archive that is idle is read to its end */
         file_enter(f, FILE_READY, "touched");
         turns_push(t, f);
 }

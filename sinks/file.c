@@ -23,7 +23,7 @@ enum {
         X(COUNTER, lines, "file_lines_total", NULL, "Lines written.")                                        \
         X(COUNTER, bytes, "file_bytes_total", NULL, "Bytes of lines, before compression.")                   \
         X(COUNTER, writes, "file_writes_total", NULL, "Jobs written, each of one batch or more.")            \
-        X(COUNTER, errors, "file_errors_total", NULL, "Writes that failed and were tried again.")            \
+        X(COUNTER, errors, "file_write_errors_total", NULL, "Writes that failed and were tried again.")            \
         X(COUNTER, syncs, "file_syncs_total", NULL, "Times the file was synced to the disk.")                \
         X(COUNTER, rotations, "file_rotations_total", NULL, "Files that were full and renamed.")             \
         X(COUNTER, torn, "file_torn_bytes_total", NULL,                                                      \

@@ -164,7 +164,7 @@ static void full_stops_progress_until_there_is_room(void **state)
         submitter_wait_trouble(w->s, "out: full: ");
         submitter_turns(w->s, 50);
         assert_int_equal(w->s->back, 4);
-        assert_true(stat_of(w, "file_errors_total") > 0);
+        assert_true(stat_of(w, "file_write_errors_total") > 0);
         assert_int_equal(remove(rotated), 0);
         submitter_wait_all(w->s);
         assert_null(sink_trouble(w->s->sink));
