@@ -15,7 +15,7 @@ class Packages(Case):
 
     def test(self):
         self.topic_name, self.out = self.topic(), self.dir / "shipped"
-        run("./dev", "deps", "packages", timeout=600)
+        run("./dev", "deps", "deploy", timeout=600)
         self.units_are_safe()
         self.packages = self.dir / "packages"
         self.build_packages()
