@@ -20,6 +20,7 @@ enum {
         MAX_HEADERS = 64,
         KEEPALIVE_MS = 1000,            /* polled at least so often, for max.poll.interval.ms */
         TROUBLE_STALE_MS = 45000,       /* librdkafka repeats what goes on every 30 s */
+        CLOCK_SKEW_MS = 60000,          /* more is worth a look */
 };
 
 void consume_settle(struct consume *c, struct partition *p, uint64_t seq)
@@ -71,6 +72,8 @@ static void take(struct consume *c, const rd_kafka_message_t *m)
                                      .len = m->len,
                                      .headers = headers,
                                      .nheaders = take_headers(m, headers) };
+        if (in.timestamp_ms > c->ahead_ms)
+                stat_inc(&c->stats->from_future);
         c->hooks.take(c->hooks.arg, p, partition_take(p, m->offset), &in);
 }
 
@@ -153,6 +156,9 @@ static void on_error(struct consume *c, const rd_kafka_message_t *m)
 
 static void poll(struct consume *c)
 {
+        const struct clock *clock = loop_clock(c->loop);
+
+        c->ahead_ms = clock->wall_ns(clock) / 1000000 + CLOCK_SKEW_MS;
         for (int i = 0; i < POLL_MESSAGES; i++) {
                 rd_kafka_message_t *m = rd_kafka_consumer_poll(c->rk, 0);
                 if (!m)

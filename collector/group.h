@@ -28,6 +28,7 @@ struct consume {
         struct joining *joining;        /* owned; client.h */
         rd_kafka_queue_t *queue;        /* owned */
         struct io io;                   /* eventfd that librdkafka signals */
+        int64_t ahead_ms;               /* wall: a record written later than this was written in the future */
         struct timer keepalive;
         bool stopping;                  /* consume_stop_taking was called */
 

@@ -68,6 +68,8 @@
           "Times the oldest record of a partition was not settled for five minutes; /status names it.")     \
         X(COUNTER, offset_resets, "offset_resets_total", NULL,                                              \
           "Partitions whose next offset no longer existed.")                                                \
+        X(COUNTER, from_future, "records_from_future_total", NULL,                                          \
+          "Records whose Kafka timestamp is a minute ahead of this clock: somebody's is wrong.")            \
         X(COUNTER, records_lost, "records_lost_total", NULL,                                                \
           "Offsets that Kafka deleted before they were read.")
 

@@ -85,7 +85,7 @@ OVERVIEW = dashboard(
     "sluice-overview", "Sluice: overview", "From files to the index: what flows, what waits, what was given up.", [], [
         [stat("Lines acknowledged", "short", "sum(rate(sluice_shipper_lines_acked_total[$__rate_interval]))", text="By Kafka, a second."),
          stat("Documents indexed", "short", f"sum(rate({C}records_indexed_total[$__rate_interval]))"),
-         stat("Records behind", "short", f"sum(max by (topic, partition) ({C}partition_lag_records))", red=100000),
+         stat("Records behind", "short", f"sum(max by (topic, partition) ({C}lag_records))", red=100000),
          stat("Not ready", "short", f"count({{__name__=~\"{S}ready|{C}ready\"}} == 0) or vector(0)", red=1, text="Programs in which work waits and nothing moves."),
          stat("Dead letters in an hour", "short", f"sum(increase({C}records_dead_lettered_total[1h]))", red=1),
          stat("Bytes lost in an hour", "bytes", f"sum(increase({S}bytes_lost_total[1h]))", red=1)],
@@ -94,7 +94,7 @@ OVERVIEW = dashboard(
                (f"sum(rate({C}records_consumed_total[$__rate_interval]))", "taken from Kafka"),
                (f"sum(rate({C}records_indexed_total[$__rate_interval]))", "indexed"), width=12,
                text="The four lines lie on each other when nothing waits."),
-         Panel("Behind", "short", (f"sum(max by (topic, partition) ({C}partition_lag_records))", "records in Kafka"),
+         Panel("Behind", "short", (f"sum(max by (topic, partition) ({C}lag_records))", "records in Kafka"),
                (f"sum({S}lines_in_flight)", "lines on their way to Kafka"), (f"sum({C}records_in_flight)", "records on their way to the index"), width=12)],
         [Panel("Outcomes at the index", "short", (f"sum(rate({C}records_indexed_total[$__rate_interval]))", "indexed"),
                (f"sum(rate({C}records_duplicate_total[$__rate_interval]))", "stood there already"),
@@ -128,7 +128,7 @@ SHIPPER = dashboard(
 COLLECTOR = dashboard(
     "sluice-collector", "Sluice: collectors", "How far behind, how the cluster answers, and what it costs.",
     [variable("instance", "Collector", "label_values(sluice_collector_ready, instance)")], [
-        [Panel("Lag by partition", "short", (f"max by (topic, partition) ({C}partition_lag_records{{instance=~\"$instance\"}})", "{{topic}} {{partition}}")),
+        [Panel("Lag by partition", "short", (f"max by (topic, partition) ({C}lag_records{{instance=~\"$instance\"}})", "{{topic}} {{partition}}")),
          Panel("Time to catch up", "s", ("sluice:catch_up_seconds", "at the present rate"), text="Of what is there now, if nothing were added."),
          Panel("Records settled", "short", (f"sum by (instance) (rate({C}records_indexed_total{{instance=~\"$instance\"}}[$__rate_interval]))", "{{instance}} indexed"),
                (f"sum by (instance) (rate({C}records_duplicate_total{{instance=~\"$instance\"}}[$__rate_interval]))", "{{instance}} duplicate"))],

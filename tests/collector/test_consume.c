@@ -508,6 +508,21 @@ static void a_commit_that_is_refused_is_named_until_one_succeeds(void **state)
         leave(m);
 }
 
+static void records_of_a_clock_that_is_ahead_are_counted(void **state)
+{
+        static const struct { int64_t ahead_ms; } records[] = { { 0 }, { 30000 }, { 600000 }, { -600000 } };
+        struct mock_kafka *k = *state;
+        int64_t now_ms = clock_system.wall_ns(&clock_system) / 1000000;
+
+        for (size_t i = 0; i < ARRAY_LEN(records); i++)
+                mock_kafka_put(k, "logs", &(struct mock_record){ .partition = 0, .value = (char *)"x", .value_len = 1,
+                                                                .timestamp_ms = now_ms + records[i].ahead_ms });
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(m->ntaken == ARRAY_LEN(records), m, NULL);
+        assert_int_equal(stat_get(&m->stats.from_future), 1);
+        leave(m);
+}
+
 /* The mock keeps about 5 MB of a partition: what was committed long ago is gone. */
 static void offsets_that_retention_took_are_counted_and_passed(void **state)
 {
@@ -572,6 +587,7 @@ int main(void)
                 TEST(a_partition_that_is_refused_is_tried_until_it_is_not),
                 TEST(a_group_that_is_refused_is_named_until_it_is_not),
                 TEST(a_commit_that_is_refused_is_named_until_one_succeeds),
+                TEST(records_of_a_clock_that_is_ahead_are_counted),
                 TEST(offsets_that_retention_took_are_counted_and_passed),
                 TEST(a_broker_that_is_away_is_named_and_waited_for),
                 TEST(a_member_that_waits_for_its_first_assignment_may_leave),
