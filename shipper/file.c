@@ -286,6 +286,15 @@ bool file_name_from_disk(struct file *f, const char *host)
         return true;
 }
 
+/* The segments of a ring are one stream. */
+static struct ident key_of(const struct file *f, const char *host)
+{
+        const char *listen = f->input->listen;
+        const struct ident_file ring = { .host = host, .head = listen, .head_len = listen ? strlen(listen) : 0 };
+
+        return listen ? ident_of_file(&ring) : f->id;
+}
+
 void file_make_stream(struct file *f, const char *host)
 {
         struct pod pod = { 0 };
@@ -299,6 +308,7 @@ void file_make_stream(struct file *f, const char *host)
         event_stream_init(&f->stream, &f->id, f->path, f->service ? f->service : f->input->service, host);
         parse_add_fields(&f->input->parse, &f->stream);
         f->stream_no++;
+        f->key = key_of(f, host);
         pod_put_members(&pod, &members);
         event_stream_put(&f->stream, &members);
         buf_fini(&members);

@@ -99,7 +99,8 @@ struct file {
         struct ident id;
         uint32_t head_len;
         uint64_t head_hash;
-        struct event_stream stream;     /* valid when named and open */
+        struct ident key;               /* Kafka key of its lines: its id, or that of the ring it is a segment of */
+        struct event_stream stream;     /* valid when named and open, as is key */
         unsigned stream_no;             /* counts its makings: what was made of an earlier one is told by it */
         char *service;                  /* owned; the container's name, where its input names no service */
 

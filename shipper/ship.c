@@ -179,7 +179,7 @@ static struct slice key_for(struct ship *s, struct file *f)
 {
         if (s->key_of != f) {
                 char text[IDENT_FILE_TEXT];
-                ident_text(&f->id, text);
+                ident_text(&f->key, text);
                 s->key = batch_put(s->open, text, sizeof(text));
                 s->key_of = f;
         }

@@ -18,15 +18,27 @@ void turns_push(struct turns *t, struct file *f)
         t->last = &f->next;
 }
 
+/* The turn of a ring is that of its oldest segment: their names are numbers of one width. */
+static struct file *oldest_of_ring(struct file *f)
+{
+        struct file *oldest = f;
+
+        for (struct file *g = f->next; g; g = g->next)
+                if (g->input == f->input && strcmp(g->path, oldest->path) < 0)
+                        oldest = g;
+        return oldest;
+}
+
 struct file *turns_pop(struct turns *t)
 {
-        struct file *f = t->first;
+        struct file *f = t->first, *oldest = f->input->listen ? oldest_of_ring(f) : f;
 
-        t->first = f->next;
-        if (!t->first)
-                t->last = &t->first;
-        f->next = NULL;
-        return f;
+        turns_remove(t, f);
+        if (oldest != f) { /* it gave its turn away */
+                turns_push(t, f);
+                turns_remove(t, oldest);
+        }
+        return oldest;
 }
 
 void turns_remove(struct turns *t, struct file *f)

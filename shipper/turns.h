@@ -5,8 +5,9 @@
  *           ^
  *           +--- one timer for all --- [waiting for another line, or a line's end]
  *
- * Files with unread bytes stand in one queue and get one share each in turn, so none starves.  A file in the queue
- * is FILE_READY; one that waits may be in the queue or idle.  One thread.
+ * Files with unread bytes stand in one queue and get one share each in turn, so none starves.  Of a ring's segments
+ * the oldest is read to its end first, so its lines keep their order.  A file in the queue is FILE_READY; one that
+ * waits may be in the queue or idle.  One thread.
  */
 #ifndef SLUICE_SHIPPER_TURNS_H
 #define SLUICE_SHIPPER_TURNS_H
