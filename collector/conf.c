@@ -50,6 +50,8 @@ static const struct opt dlq_rows[] = {
           .help = "directory of their files; absent: /var/lib/sluice-collector, or ~/.local/state/sluice-collector" },
         { "max_size", OPT_SIZE, offsetof(struct dlq_config, max_bytes), .def = "1 GiB", .min = 128 << 10, .max = 1ll << 50,
           .help = "of a collector's files together; there progress stops until some are taken away" },
+        { "park_after", OPT_DURATION, offsetof(struct dlq_config, park_after_ms), .def = "0 s", .min = 0, .max = 31ll * 24 * 3600 * 1000,
+          .help = "documents whose index has taken no writes for so long become dead letters; 0 s: they wait for it" },
         { "reason", OPT_STRING, offsetof(struct dlq_config, reason), .flag = "reason", .flag_arg = "REASON",
           .help = "dlq show and redrive: only letters of that reason or error type, as dlq ls shows them" },
         { "since", OPT_STRING, offsetof(struct dlq_config, since), .flag = "since", .flag_arg = "TIME",

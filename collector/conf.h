@@ -20,6 +20,7 @@ struct consumer_config {
 };
 
 struct dlq_config {
+        int64_t park_after_ms;          /* 0: never */
         char *topic;                    /* NULL: files; see collector/dead.h */
         char *dir;
         int64_t max_bytes;              /* of all files of one collector */

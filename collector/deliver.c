@@ -13,8 +13,8 @@
 
 /* What record.meta holds; a dead letter has its time in a header and its cause here instead. */
 enum { OFFSET, TIMESTAMP, CAUSE = TIMESTAMP };
-enum cause { REFUSED, NO_INDEX, BAD_BATCH, ROUTED };
-static const char *const cause_name[] = { [REFUSED] = "rejected", [NO_INDEX] = "no_index", [BAD_BATCH] = "bad_batch", [ROUTED] = "route" };
+enum cause { REFUSED, NO_INDEX, BAD_BATCH, ROUTED, PARKED };
+static const char *const cause_name[] = { [REFUSED] = "rejected", [NO_INDEX] = "no_index", [BAD_BATCH] = "bad_batch", [ROUTED] = "route", [PARKED] = "parked" };
 
 struct deliver {
         struct loop *loop;
@@ -98,7 +98,8 @@ static struct stat_value *dead_count(struct deliver *d, enum cause cause)
         struct stat_value *const counts[] = { [REFUSED] = &d->stats->dead_rejected,
                                               [NO_INDEX] = &d->stats->dead_no_index,
                                               [BAD_BATCH] = &d->stats->dead_bad_batch,
-                                              [ROUTED] = &d->stats->dead_route };
+                                              [ROUTED] = &d->stats->dead_route,
+                                              [PARKED] = &d->stats->dead_parked };
         return counts[cause];
 }
 
@@ -141,7 +142,8 @@ static void index_done(void *arg, struct batch **bp)
                         settled(d, r, &d->stats->duplicate);
                         break;
                 case VERDICT_REJECT:
-                        to_dead_letters(d, b, r, REFUSED, batch_reason(b, r), r->reason.len);
+                case VERDICT_PARK:
+                        to_dead_letters(d, b, r, r->verdict == VERDICT_PARK ? PARKED : REFUSED, batch_reason(b, r), r->reason.len);
                         break;
                 case VERDICT_RETRY:
                         give_back(d, 1);

@@ -249,6 +249,7 @@ static struct sink *open_index(struct collector *c, const struct sink_owner *own
         struct output_config parts = collector_output_parts(&c->config);
 
         es.more_indexes = &more;
+        es.park_after_ms = c->config.dlq.park_after_ms;
         parts.elasticsearch = &es;
         struct sink *s = output_new(c->loop, collector_output(&c->config), &parts, owner, limits, e);
         free(more.v);

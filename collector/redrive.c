@@ -68,6 +68,7 @@ static void count(struct redrive *r, const struct batch *b, const struct record 
         case VERDICT_REJECT:
                 refuse(r, rec->meta[NUMBER], batch_reason(b, rec), rec->reason.len);
                 break;
+        case VERDICT_PARK:              /* nobody set a limit here */
         case VERDICT_RETRY:             /* the sink was closed before there was an answer: it stays open */
         case VERDICT_NONE:
                 break;

@@ -25,6 +25,7 @@ enum verdict {
         VERDICT_DUPLICATE,      /* stood there already under its id */
         VERDICT_RETRY,          /* unknown or not now: the sink closed before it was settled; the position stays */
         VERDICT_REJECT,         /* the destination will never take it: status and reason say why */
+        VERDICT_PARK,           /* it would one day, but the owner's limit of waiting is over; as REJECT otherwise */
 };
 
 struct slice { uint32_t off, len; };

@@ -524,6 +524,7 @@ static void init_parts(struct elasticsearch *es, const struct es_config *c)
                 .stats = &es->stats,
                 .retry_base_ms = c->retry_base_ms,
                 .retry_max_ms = c->retry_max_ms,
+                .park_after_ms = c->park_after_ms,
                 .on_timer = on_bulk_timer,
         };
         es_bulks_init(&es->bulks);

@@ -189,6 +189,19 @@ static bool struck_out(struct es_bulk *b, size_t i)
         return ++b->strikes[i] >= ES_STRIKES;
 }
 
+/* Its index takes no writes, and that for longer than the owner wants to wait. */
+static bool parked(struct es_bulk *b, size_t i, const struct es_outcome *o)
+{
+        const char *why = b->round.why ? b->round.why : "";
+        int64_t age_ms = loop_now_ms(b->all->sink->loop) - b->batch->opened_ms;
+
+        if (o->verdict != ES_BLOCKED || b->all->park_after_ms == 0 || age_ms < b->all->park_after_ms)
+                return false;
+        es_stats_document(b->all->stats, o->verdict);
+        batch_settle(b->batch, &b->batch->recs[i], VERDICT_PARK, o->status, why, strlen(why));
+        return true;
+}
+
 bool es_bulk_settle(struct es_bulk *b)
 {
         bool others_pass = es_round_any_passed(&b->round) || b->all->passed > b->passed_at_strike;
@@ -199,6 +212,8 @@ bool es_bulk_settle(struct es_bulk *b)
 
                 if (o.verdict == ES_STRIKE && others_pass && struck_out(b, i))
                         o.verdict = ES_REJECT;
+                if (parked(b, i, &o))
+                        continue;
                 again |= es_verdict_waits(o.verdict);
                 settle_record(b, i, &o);
         }

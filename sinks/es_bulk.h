@@ -75,6 +75,7 @@ struct es_bulks {
         struct sink *sink;              /* borrowed, as is stats */
         struct es_stats *stats;
         int64_t retry_base_ms, retry_max_ms;
+        int64_t park_after_ms;          /* 0: a blocked index is waited for as long as it takes */
         void (*on_timer)(struct timer *t);              /* a backoff is over; t->arg is the bulk */
 
         struct es_bulk_list lists[BULK_NSTATES];        /* the state is the list */

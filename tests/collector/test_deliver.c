@@ -78,7 +78,7 @@ static void check_ledger(const struct rig *r)
 
         assert_int_equal(stat_get(&s->consumed),
                          stat_get(&s->indexed) + stat_get(&s->duplicate) + stat_get(&s->dead_rejected) +
-                                 stat_get(&s->dead_no_index) + stat_get(&s->dropped_tombstone) +
+                                 stat_get(&s->dead_no_index) + stat_get(&s->dead_parked) + stat_get(&s->dropped_tombstone) +
                                  stat_get(&s->dropped_refused) + stat_get(&s->in_flight));
         assert_int_equal(stat_get(&s->in_flight), r->p->held);
 }
@@ -172,6 +172,22 @@ static void a_dead_letter_says_what_why_and_where_from(void **state)
         assert_string_equal(header(dead, "sluice.timestamp"), "1700000000000");
         int64_t waited_ms = clock_system.wall_ns(&clock_system) / 1000000 - atoll(header(dead, "sluice.first_seen"));
         assert_in_range(waited_ms, 0, 60000);
+}
+
+static void a_parked_document_is_a_dead_letter_of_its_own_kind(void **state)
+{
+        struct rig *r = *state;
+
+        take(r, "one");
+        flush(r);
+        sink_held_answer(r->index, 0, VERDICT_PARK, 403, "http://es: index full: cluster_block_exception");
+        deliver_turn(r->deliver);
+        assert_int_equal(sink_held_count(r->dead), 1);
+        assert_string_equal(header(sink_held_record(r->dead, 0), "sluice.reason"), "parked");
+        assert_int_equal(partition_committable(r->p), -1);
+        sink_held_answer(r->dead, 0, VERDICT_DONE, 0, NULL);
+        assert_int_equal(partition_committable(r->p), 1);
+        assert_int_equal(stat_get(&r->stats.dead_parked), 1);
 }
 
 static void without_a_topic_the_letter_is_one_line_of_a_file(void **state)
@@ -307,6 +323,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(mixed_verdicts_settle_each_record_for_itself),
                 TEST(a_dead_letter_says_what_why_and_where_from),
+                TEST(a_parked_document_is_a_dead_letter_of_its_own_kind),
                 TEST(without_a_topic_the_letter_is_one_line_of_a_file),
                 TEST(a_dead_letter_that_is_refused_is_counted_as_dropped),
                 TEST(a_tombstone_is_settled_at_once),

@@ -17,7 +17,7 @@ struct submitter {
         struct loop *loop;              /* owned */
         struct sink *sink;              /* owned; the test puts it here, made with submitter_owner */
         size_t made, submitted, back;   /* records; numbers are 0 .. made - 1 */
-        size_t count[VERDICT_REJECT + 1];
+        size_t count[VERDICT_PARK + 1];
         uint8_t verdict[SUBMITTER_MAX]; /* by number */
         unsigned status;                /* of the last record that was no DONE */
         char reason[512];
