@@ -82,6 +82,8 @@ static const struct opt rows[] = {
         { "elasticsearch", OPT_TABLE, FIELD(elasticsearch), .table = &es_opts, .help = "output elasticsearch" },
         { "file", OPT_TABLE, FIELD(file), .table = &file_opts, .help = "output file" },
         { "dlq", OPT_TABLE, FIELD(dlq), .table = &dlq_opts, .help = "dead letters" },
+        { "process", OPT_TABLES, FIELD(process), .table = &process_opts,
+          .help = "what is done to records of others before they are stored; each rule that fits, in their order" },
         { "routes", OPT_TABLES, FIELD(routes), .table = &route_opts,
           .help = "rules that send some records elsewhere; the first that fits counts" },
         { "audit", OPT_TABLE, FIELD(audit), .table = &audit_opts, .help = "the verb audit" },
@@ -145,7 +147,9 @@ static void check_fields(const struct collector_config *c, struct opt_errors *er
         struct err e = { 0 };
         struct decoder *d = decode_new(c->elasticsearch.index, c->elasticsearch.id_field, &stats, &e);
 
-        if (d && decode_set_routes(d, &c->routes, &e) < 0)
+        if (d && decode_set_process(d, &c->process, &e) < 0)
+                opt_complain(errors, "process: %s", e.msg);
+        else if (d && decode_set_routes(d, &c->routes, &e) < 0)
                 opt_complain(errors, "routes: %s", e.msg);
         decode_free(d);
 }

@@ -33,6 +33,7 @@ struct decoder {
         struct fields fields; /* looked for in every event */
         struct naming index;
         size_t id_field; /* number of its field; 0: none */
+        struct process *process; /* owned; NULL: none */
         struct routes routes;
         const struct route *route; /* of the record at hand; NULL: none fits */
         struct buf name;           /* index name being made */
@@ -79,6 +80,11 @@ int decode_set_routes(struct decoder *d, const struct tablelist *routes, struct 
         return routes_init(&d->routes, routes, &d->fields, e);
 }
 
+int decode_set_process(struct decoder *d, const struct tablelist *process, struct err *e)
+{
+        return process_new(process, &d->fields, &d->process, e);
+}
+
 void decode_set_labels(struct decoder *d, const struct strlist *labels)
 {
         d->labels = *labels;
@@ -90,6 +96,7 @@ void decode_free(struct decoder *d)
                 return;
         naming_fini(&d->index);
         routes_fini(&d->routes);
+        process_free(d->process);
         fields_fini(&d->fields);
         shape_free(d->shape);
         buf_fini(&d->name);
@@ -319,6 +326,22 @@ static enum decode_end decode_kin(struct decoder *d, const struct incoming *in, 
 
 /* --- any event ---------------------------------------------------------------------------------- */
 
+static bool has_rules(const struct decoder *d)
+{
+        return d->process || d->routes.n > 0;
+}
+
+/* The document as the rules of `process` leave it. */
+static void process(struct decoder *d, struct incoming *in, struct scan_value *values)
+{
+        const struct process_end end = process_run(d->process, in->topic, event_time_ns(in, &values[AT_TIME]), &in->payload,
+                                                   &in->len, values);
+
+        stat_add(&d->stats->processed, end.changed);
+        stat_add(&d->stats->parse_left, (int64_t)end.left);
+        stat_add(&d->stats->redacted, (int64_t)end.redacted);
+}
+
 /* A text record as the document it becomes, where rules want to see its fields. */
 static enum scan_result as_document(struct decoder *d, struct incoming *in, struct scan_value *values)
 {
@@ -396,8 +419,10 @@ static enum decode_end decode_any(struct decoder *d, const struct incoming *in, 
                 plain = reshape(d, &doc, values);
         if (in->nheaders > 0)
                 is = add_headers(d, &doc, is, values);
-        if (d->routes.n > 0 && is != SCAN_IS_OBJECT)
+        if (has_rules(d) && is != SCAN_IS_OBJECT)
                 is = as_document(d, &doc, values);
+        if (d->process)
+                process(d, &doc, values);
         d->route = d->routes.n > 0 ? routes_find(&d->routes, in->topic, values) : NULL;
         enum decode_end how = d->route && d->route->to == ROUTE_DROP ? DECODE_DROP : put_record(d, &doc, is, values, b);
         if (stranger && how <= DECODE_OK && plain && !info.has_newline && doc.payload == in->payload && is_our_id(&values[AT_ID]))
@@ -413,7 +438,7 @@ const char *decode_why(const struct decoder *d)
 
 enum decode_end decode(struct decoder *d, const struct incoming *in, struct batch *b)
 {
-        bool like_others = in->nheaders == 0 && d->routes.n == 0; /* a rule may part those that are alike */
+        bool like_others = in->nheaders == 0 && !has_rules(d); /* a rule may part those that are alike */
         int form = like_others ? kin_find(d->kin, in->payload, in->len) : -1;
 
         if (form >= 0 && d->forms[form].known)

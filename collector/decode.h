@@ -8,13 +8,14 @@
  * The id is the event's own where Sluice gave it one (scheme prefix at event.id), else the text or number at
  * id_field when that is set and there is one of 1 to 512 bytes (Elasticsearch takes no more), else it names the Kafka
  * record: the same record gets the same id at every re-send.  Invalid UTF-8 is repaired.  What the record's
- * headers tell is added (collector/headers.h); index template, id_field and routes see it.  One thread.
+ * headers tell is added (collector/headers.h), and rules process the document (collector/process.h); index template, id_field and routes see it.  One thread.
  */
 #ifndef SLUICE_COLLECTOR_DECODE_H
 #define SLUICE_COLLECTOR_DECODE_H
 
 #include "base/err.h"
 #include "collector/incoming.h"
+#include "collector/process.h"
 #include "collector/routes.h"
 #include "collector/stats.h"
 #include "config/opt.h"
@@ -31,6 +32,9 @@ void decode_free(struct decoder *d);    /* NULL ok */
 
 /* routes: of struct route_config, borrowed.  -EINVAL, -E2BIG: e says why. */
 int decode_set_routes(struct decoder *d, const struct tablelist *routes, struct err *e) MUST_CHECK;
+
+/* process: of struct process_config, borrowed; likewise. */
+int decode_set_process(struct decoder *d, const struct tablelist *process, struct err *e) MUST_CHECK;
 
 enum decode_end {
         DECODE_NO_INDEX,        /* a record without dest was added: a field of the index template is missing */

@@ -378,7 +378,7 @@ struct deliver *deliver_new(struct loop *l, const struct collector_config *confi
         if (!decoder)
                 return NULL;
         decode_set_labels(decoder, &config->kafka.headers);
-        if (decode_set_routes(decoder, &config->routes, e) < 0) {
+        if (decode_set_process(decoder, &config->process, e) < 0 || decode_set_routes(decoder, &config->routes, e) < 0) {
                 decode_free(decoder);
                 return NULL;
         }

@@ -50,6 +50,10 @@
         X(COUNTER, foreign_json, "records_foreign_total", "shape=\"json\"", FOREIGN)                        \
         X(COUNTER, double_keys, "double_keys_total", NULL, DOUBLE_KEYS)                                     \
         X(COUNTER, utf8_repaired, "utf8_repaired_total", NULL, "Records whose invalid UTF-8 was repaired.") \
+        X(COUNTER, processed, "records_processed_total", NULL, "Records that a rule of process has changed.")  \
+        X(COUNTER, parse_left, "parse_faults_total", NULL,                                                   \
+          "Texts that a rule of process was to parse and that were not what they should be; they stay as they are.") \
+        X(COUNTER, redacted, "redactions_total", NULL, "Values from which something was taken out.")          \
         X(GAUGE, held_bytes, "held_bytes", NULL, "Bytes of documents held.")                                \
         X(GAUGE, budget_bytes, "budget_bytes", NULL, "Bound of held_bytes; partitions pause there.")        \
         X(COUNTER, pauses, "pauses_total", NULL, "Times the budget was full and partitions were paused.")   \
