@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/plain.h"
+#include "base/utf8.h"
 
 /* --- escaping: every byte of every event passes here --------------------------------------- */
 
@@ -88,8 +89,13 @@ size_t json_escape(struct buf *b, const char *p, size_t n)
 
                 p += took;
                 to += took;
+                took = utf8_copy_run(to, p, end);
+                p += took;
+                to += took;
                 if (p == end)
                         break;
+                if (took > 0)
+                        continue;
                 if ((unsigned char)*p < 0x80) {
                         put = put_escape(piece, (unsigned char)*p);
                         took = 1;

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/plain.h"
+#include "base/utf8.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -128,6 +129,10 @@ static bool scan_string(struct scanner *s, struct scan_value *ret, bool *ret_esc
                 return false;
         for (;;) {
                 s->p += plain.len(s->p, (size_t)(s->end - s->p));
+                size_t run = utf8_run(s->p, s->end);
+                s->p += run;
+                if (run > 0)
+                        continue;
                 if (s->p == s->end)
                         return false;
                 uint8_t c = (uint8_t)*s->p;
