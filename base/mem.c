@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* Above the batches and bodies that come and go; a larger block comes from mmap and goes back at once. */
-enum { BIG_BLOCK = 4 << 20, KEEP_FREE = 8 << 20, GIVE_BACK = 3 << 20 };
+enum { BIG_BLOCK = 4 << 20, KEEP_FREE = 32 << 20, GIVE_BACK = 3 << 20 };
 
 static void *or_abort(void *p, size_t size)
 {
