@@ -81,8 +81,8 @@ static void to_dead_letters(struct deliver *d, struct batch *from, const struct 
 
 static void settled(struct deliver *d, const struct record *r, struct stat_value *outcome)
 {
-        stat_inc(outcome);
-        stat_add(&d->stats->in_flight, -1);
+        stat_count(outcome, 1);
+        stat_count(&d->stats->in_flight, -1);
         d->hooks.settle(d->hooks.arg, r->origin, r->seq);
 }
 
@@ -311,14 +311,14 @@ static void expand(struct deliver *d)
 
 void deliver_take(struct deliver *d, struct partition *p, uint64_t seq, const struct incoming *in)
 {
-        stat_inc(&d->stats->consumed);
-        stat_add(&d->stats->consumed_bytes, (int64_t)in->len);
+        stat_count(&d->stats->consumed, 1);
+        stat_count(&d->stats->consumed_bytes, (int64_t)in->len);
         if (!in->payload) {
                 stat_inc(&d->stats->dropped_tombstone);
                 d->hooks.settle(d->hooks.arg, p, seq);
                 return;
         }
-        stat_inc(&d->stats->in_flight);
+        stat_count(&d->stats->in_flight, 1);
         if (!pack_is(in->payload, in->len)) {
                 take_document(d, p, seq, in);
                 return;

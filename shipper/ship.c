@@ -428,10 +428,10 @@ void ship_line(struct ship *s, struct file *f, int64_t position, const struct fr
         if (!s->packs || !pack_line(s, f, end, &event, frame->lines, &repaired))
                 repaired = add_record(s, f, end, &event, frame->lines, parsed);
 
-        stat_add(&s->stats->lines_read, frame->lines);
-        stat_add(&s->stats->lines_in_flight, frame->lines);
-        stat_add(&s->stats->bytes_read, (int64_t)frame->size);
-        stat_add(&s->stats->utf8_repaired, (int64_t)repaired + frame->repaired);
+        stat_count(&s->stats->lines_read, frame->lines);
+        stat_count(&s->stats->lines_in_flight, frame->lines);
+        stat_count(&s->stats->bytes_read, (int64_t)frame->size);
+        stat_count(&s->stats->utf8_repaired, (int64_t)repaired + frame->repaired);
         if (event.flags & EVENT_TRUNCATED) {
                 stat_inc(&s->stats->lines_truncated);
                 stat_add(&s->stats->bytes_cut, (int64_t)cut);
@@ -477,9 +477,9 @@ static void settle(struct ship *s, struct batch *b, struct record *r)
                          f->path, r->status, (int)r->reason.len, batch_reason(b, r));
                 stat_add(&s->stats->dropped_rejected, r->weight);
         } else {
-                stat_add(&s->stats->lines_acked, r->weight);
+                stat_count(&s->stats->lines_acked, r->weight);
         }
-        stat_add(&s->stats->lines_in_flight, -(int64_t)r->weight);
+        stat_count(&s->stats->lines_in_flight, -(int64_t)r->weight);
         ackwin_ack(&f->window, r->seq);
         s->hooks.settled(s->hooks.arg, f);
 }

@@ -219,7 +219,7 @@ static uint16_t status_of(rd_kafka_resp_err_t err)
 
 static void settle(struct kafka *k, struct record *r, enum verdict v, unsigned status, const char *reason)
 {
-        stat_add(&k->stats.queued, -1);
+        stat_count(&k->stats.queued, -1);
         batch_settle(r->batch, r, v, status, reason, reason != NULL ? strlen(reason) : 0);
 }
 
@@ -236,7 +236,7 @@ static void reject(struct kafka *k, struct record *r, rd_kafka_resp_err_t err)
 
 static void deliver(struct kafka *k, struct record *r)
 {
-        stat_inc(&k->stats.delivered);
+        stat_count(&k->stats.delivered, 1);
         settle(k, r, VERDICT_DONE, 0, NULL);
         k->trouble[0] = '\0';
         if (k->held == 0)
