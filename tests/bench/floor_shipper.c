@@ -7,11 +7,10 @@
  * sluice-shipper.  When every record is acknowledged it says how many, and ends with its
  * standard input.
  *
- *      floor-shipper BROKERS TOPIC FILE [minimal]          minimal: time, id and message only
+ *      floor-shipper BROKERS TOPIC FILE
  */
 #include <fcntl.h>
 #include <librdkafka/rdkafka.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,7 +121,6 @@ static char *escape(char *to, const char *p, size_t n)
 
 struct stream {
         char before[512], after[512]; /* what stands between message and offset, and behind it; the same for all lines */
-        bool minimal;
 };
 
 static size_t write_event(char *to, const struct stream *s, const char *time, uint64_t offset, const char *line, size_t n)
@@ -135,16 +133,14 @@ static size_t write_event(char *to, const struct stream *s, const char *time, ui
         put_id(to, offset);
         to = puts_at(to + 22, "\"},\"message\":\"");
         to = escape(to, line, n);
-        if (s->minimal)
-                return (size_t)(puts_at(to, "\"}") - start);
         to = puts_at(to, s->before);
         to = put_number(to, offset);
         return (size_t)(puts_at(to, s->after) - start);
 }
 
-static struct stream make_stream(const char *path, bool minimal)
+static struct stream make_stream(const char *path)
 {
-        struct stream s = { .minimal = minimal };
+        struct stream s;
 
         snprintf(s.before, sizeof(s.before), "\",\"log\":{\"file\":{\"path\":\"%s\",\"id\":\"AAAAAAAAAAAAAAAAAAAAAA\"},\"offset\":",
                  path);
@@ -183,10 +179,10 @@ int main(int argc, char **argv)
         char time[32];
 
         if (fd < 0 || fstat(fd, &st) < 0 || st.st_size == 0) {
-                fprintf(stderr, "usage: floor-shipper BROKERS TOPIC FILE [minimal]\n");
+                fprintf(stderr, "usage: floor-shipper BROKERS TOPIC FILE\n");
                 return 64;
         }
-        const struct stream stream = make_stream(argv[3], argc > 4 && strcmp(argv[4], "minimal") == 0);
+        const struct stream stream = make_stream(argv[3]);
         const char *text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         const char *end = text + st.st_size;
         rd_kafka_t *rk = text == MAP_FAILED ? NULL : make_client(argv[1]);

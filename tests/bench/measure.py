@@ -20,8 +20,8 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 import harness  # noqa: E402
 import kafka    # noqa: E402
 
-BIN = ROOT / "build/release/bin"
-BENCH = ROOT / "build/release/bench"
+BIN = harness.BIN                       # $SLUICE_BIN, or the release build
+BENCH = BIN.parent / "bench"
 DIR = ROOT / "build/bench"
 KAFKA = harness.KAFKA
 MIB = 1 << 20

@@ -78,12 +78,6 @@ def shipped(start, lines, done=None):
         topic.delete()
 
 
-def knows(setting):
-    """Whether sluice-shipper has this setting: a part of the table may be newer than the program."""
-    text = subprocess.run([BIN / "sluice-shipper", "--help-config"], stdout=subprocess.PIPE, text=True).stdout
-    return setting in text
-
-
 def lz4_alone(path, lines):
     """`lz4 -1` of the same bytes."""
     before = time.monotonic()
@@ -99,12 +93,7 @@ def shipper(options):
     floor = lambda t, *more: Process("floor-shipper", [BENCH / "bench_floor_shipper", KAFKA, t.name, path, *more])   # noqa: E731
     rows = {FLOOR: lambda: shipped(floor, n),
             "sluice-shipper": lambda: shipped(lambda t: start_shipper([path], t), n)}
-    if knows("minimal"):
-        rows["floor, smallest event"] = lambda: shipped(lambda t: floor(t, "minimal"), n)
-        rows["sluice-shipper, smallest event"] = lambda: shipped(
-            lambda t: start_shipper([path], t, "sluice-shipper-minimal", "--set", 'event="minimal"'), n)
-    if knows("batch:"):
-        rows["sluice-shipper, batch format"] = lambda: shipped(
+    rows["sluice-shipper, batch format"] = lambda: shipped(
             lambda t: start_shipper([path], t, "sluice-shipper-batch", "--format", "batch"), n, acked)
     if have("lz4"):
         rows["lz4 -1"] = lambda: lz4_alone(path, n)
