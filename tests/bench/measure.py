@@ -223,3 +223,12 @@ def table(title, results):
             print(f"{name:34} {r['failed']}")
             continue
         print(f"{name:34} {r['us']:14.2f} {r['us_min']:7.2f}-{r['us_max']:<7.2f} {r.get('of_floor', float('nan')):9.2f} {r['mib']:9.1f}")
+    markdown(title, results)
+
+
+def markdown(title, results):
+    """The same for a page of docs/: build/bench/result.md."""
+    rows = [f"| {name} | {r['us']:.2f} ({r['us_min']:.2f}-{r['us_max']:.2f}) | {r.get('of_floor', float('nan')):.2f} | {r['mib']:.0f} |"
+            if "us" in r else f"| {name} | {r['failed']} | | |" for name, r in results.items()]
+    with open(DIR / "result.md", "a") as out:
+        out.write(f"| {title} | CPU, us a record (least to most) | of the floor | peak MiB |\n|---|---|---|---|\n" + "\n".join(rows) + "\n\n")
