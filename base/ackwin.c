@@ -59,6 +59,15 @@ int ackwin_open(struct ackwin *w, int64_t end, uint64_t *ret_seq)
         return 0;
 }
 
+void ackwin_rest(struct ackwin *w)
+{
+        if (w->head != w->tail)
+                return;
+        free(w->ring);
+        w->ring = NULL;
+        w->cap = 0;
+}
+
 bool ackwin_ack(struct ackwin *w, uint64_t seq)
 {
         int64_t before = w->committed;
@@ -67,11 +76,8 @@ bool ackwin_ack(struct ackwin *w, uint64_t seq)
         entry(w, seq)->owed--;
         while (w->head < w->tail && entry(w, w->head)->owed == 0)
                 w->committed = entry(w, w->head++)->end;
-        if (w->head == w->tail && w->cap > RING_KEEP) {
-                free(w->ring);
-                w->ring = NULL;
-                w->cap = 0;
-        }
+        if (w->cap > RING_KEEP)
+                ackwin_rest(w);
         return w->committed != before;
 }
 

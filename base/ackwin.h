@@ -34,6 +34,8 @@ struct ackwin {
 void ackwin_init(struct ackwin *w, size_t max_inflight, int64_t start);
 void ackwin_fini(struct ackwin *w);             /* zeroed struct ok */
 
+void ackwin_rest(struct ackwin *w);             /* gives its memory back while nothing is open */
+
 /* Opens an entry that ends at position `end` (exclusive, never goes back).
  * 0 and *ret_seq, or -EAGAIN when max_inflight are open: stop reading. */
 int ackwin_open(struct ackwin *w, int64_t end, uint64_t *ret_seq) MUST_CHECK;

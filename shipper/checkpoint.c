@@ -17,7 +17,7 @@
 
 #define HEADER "sluice-checkpoint 2\n"
 #define HEADER_1 "sluice-checkpoint 1\n"     /* of the same length */
-enum { REWRITE_ABOVE = 64 * 1024, SUM_LEN = 8, MAX_FILE = 1 << 30 };
+enum { REWRITE_ABOVE = 64 * 1024, SUM_LEN = 8, MAX_FILE = 1 << 30, KEEP_PENDING = 64 * 1024 };
 
 struct checkpoint {
         char *dir, *path, *path_new;    /* owned */
@@ -331,6 +331,14 @@ static int write_all(int fd, const char *p, size_t n)
         return 0;
 }
 
+/* The rows of ten thousand files are needed now and then. */
+static void forget_pending(struct checkpoint *c)
+{
+        if (c->pending.cap > KEEP_PENDING)
+                buf_fini(&c->pending);
+        buf_reset(&c->pending);
+}
+
 int checkpoint_flush(struct checkpoint *c, struct err *e)
 {
         if (c->broken || c->fd < 0)
@@ -343,7 +351,7 @@ int checkpoint_flush(struct checkpoint *c, struct err *e)
                 return err_set(e, -r, "%s: %s", c->path, strerror(-r));
         }
         c->size += (int64_t)c->pending.len;
-        buf_reset(&c->pending);
+        forget_pending(c);
         return 0;
 }
 
@@ -390,6 +398,6 @@ int checkpoint_rewrite_commit(struct checkpoint *c, struct err *e)
         c->fd = fd;
         c->size = c->live_size = (int64_t)c->pending.len;
         c->broken = false;
-        buf_reset(&c->pending);
+        forget_pending(c);
         return 0;
 }

@@ -8,6 +8,7 @@
 enum {
         RESERVE = 64,                           /* for the output, HTTP, the checkpoint and the directories of a scan */
         LEAST = 8,
+        REST_MS = 5 * 1000,                     /* quiet for so long, a file gives its memory back */
         TELL_EVERY_MS = 10 * 60 * 1000,
 };
 
@@ -146,6 +147,8 @@ void descriptors_close_idle(struct descriptors *d)
 
         for (struct file *f = d->first, *next; f; f = next) {
                 next = f->used_next;
+                if (f->state == FILE_IDLE && now_ms - f->used_ms >= REST_MS)
+                        file_rest(f);
                 if (f->state != FILE_IDLE || !f->input || f->input->close_idle_ms == 0 ||
                     now_ms - f->used_ms < f->input->close_idle_ms || !file_is_in_place(f))
                         continue;

@@ -215,8 +215,14 @@ void file_close(struct file *f)
                 archive_free(f->packed->archive);
                 f->packed->archive = NULL;
         }
-        event_stream_fini(&f->stream);          /* made again with the next descriptor */
+        file_rest(f);
+}
+
+void file_rest(struct file *f)
+{
+        event_stream_fini(&f->stream);
         f->stream = (struct event_stream){ 0 };
+        ackwin_rest(&f->window);
 }
 
 static void start_at(struct file *f, int64_t at)

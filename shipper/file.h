@@ -100,7 +100,7 @@ struct file {
         uint32_t head_len;
         uint64_t head_hash;
         struct ident key;               /* Kafka key of its lines: its id, or that of the ring it is a segment of */
-        struct event_stream stream;     /* valid when named and open, as is key */
+        struct event_stream stream;     /* made when it is read, as is key; given back when it is quiet */
         unsigned stream_no;             /* counts its makings: what was made of an earlier one is told by it */
         char *service;                  /* owned; the container's name, where its input names no service */
 
@@ -121,6 +121,10 @@ struct file {
         struct ident replaced;          /* ... its row stands under this id until the file has a name of its own */
         struct file *used_prev, *used_next;     /* in the list of the open ones (descriptors) */
         int64_t used_ms;                /* when it was last read or opened */
+        struct file *poll_prev, *poll_next;     /* in a row of polls */
+        int poll_row;                   /* counted from 1; 0: in none */
+        bool polled;                    /* the kernel does not tell when it grows */
+        int64_t poll_due_ms;
         int64_t mtime_ns;               /* at the end that was last read; 0: it is read again in any case */
         unsigned scan;                  /* the last scan that saw it under a name */
         int64_t quiet_since_ms;         /* when it was last found with nothing to read */
@@ -163,7 +167,9 @@ bool file_head_fits(const struct file *f, const char *text, size_t n);
 /* Gives the file its id from its first bytes. text holds the file from offset 0. */
 void file_name(struct file *f, const char *host, const char *text, size_t len);
 bool file_name_from_disk(struct file *f, const char *host);     /* open; false: its head is not whole yet */
-void file_make_stream(struct file *f, const char *host);        /* named and open: ready to write events */
+void file_make_stream(struct file *f, const char *host);        /* named: ready to write events */
+static inline bool file_has_stream(const struct file *f) { return f->stream.before_offset.data != NULL; }
+void file_rest(struct file *f);         /* gives back what it needs only while it is read */
 
 /* Goes to the beginning of the line that is being written at its end: nothing before it is wanted.  Open, nothing read. */
 void file_skip_to_end(struct file *f, int64_t max_line_bytes);

@@ -27,9 +27,9 @@ static bool has_changed(const struct file *f, const struct file_stat *st)
 }
 
 /* A hard link, or a second symbolic link to it: the name it has is as good. */
-static bool has_another_name(struct finder *s, const struct file *f, const char *path)
+static bool has_another_name(struct finder *s, const struct file *f)
 {
-        return strcmp(f->path, path) != 0 && !f->rotated && known_at(s->known, f->path) == f && file_is_in_place(f) &&
+        return !f->rotated && known_at(s->known, f->path) == f && file_is_in_place(f) &&
                globs_match(&s->config->inputs, f->path);
 }
 
@@ -55,8 +55,10 @@ static void move_to(struct finder *s, struct file *f, const char *path)
 static void seen_at(struct finder *s, struct file *f, const char *path, const struct file_stat *st)
 {
         f->scan = s->known->scan;
-        if (!has_another_name(s, f, path))
+        bool same = strcmp(f->path, path) == 0 && !f->real && known_at(s->known, path) == f;
+        if (!same && !has_another_name(s, f))
                 move_to(s, f, path);
+        s->news += f->state == FILE_KNOWN || (f->state == FILE_IDLE && has_changed(f, st));
         if (f->state == FILE_KNOWN)
                 known_resume(s->known, f);
         else if (has_changed(f, st))
@@ -331,6 +333,7 @@ static bool look_at(struct finder *s, const char *path, const struct input_confi
                 s->copies += count;
         } else {
                 known_add(k, path, NULL, input, &st, false);
+                s->news++;
         }
         return st.link;
 }
@@ -338,6 +341,14 @@ static bool look_at(struct finder *s, const char *path, const struct input_confi
 bool finder_found(struct finder *s, const char *path, const struct input_config *input)
 {
         return look_at(s, path, input, true);
+}
+
+void finder_poll(struct finder *s, const char *path)
+{
+        struct file *f = known_at(s->known, path);
+
+        if (f && f->state != FILE_KNOWN)
+                known_poll(s->known, f);
 }
 
 void finder_touched(struct finder *s, const char *path)
@@ -462,6 +473,7 @@ static void look_out_of_sight(struct finder *s, struct file *f)
                 find_by_descriptor(f);
         if (f->state != FILE_IDLE)
                 return;
+        s->news += r < 0 || has_changed(f, &st);
         if (r < 0 || st.links == 0 || has_changed(f, &st))
                 turns_touch(&s->known->turns, f);
         else if (done_with(s, f, in_place && !f->real))
@@ -532,7 +544,7 @@ void finder_scanning(struct finder *s)
 {
         archives_scanning(s->archives);
         s->known->scan++;
-        s->too_old = s->copies = 0;
+        s->too_old = s->copies = s->news = 0;
 }
 
 /* Those that the scan did not see, in an array, since what follows changes the map. */

@@ -27,6 +27,7 @@ struct finder {
         int64_t started_ns;             /* wall */
         int64_t too_old;                /* files the scan under way left alone by ignore_older ... */
         int64_t copies;                 /* ... and because they are copies */
+        int64_t news;                   /* what it found by itself: new files, or growth that no event told of */
         int64_t tell_removed_ms;        /* that deleted files are held open: not before */
 };
 
@@ -35,11 +36,14 @@ void finder_init(struct finder *s, struct known *known, struct archives *archive
 /* What watch tells. Paths are borrowed for the call. */
 bool finder_found(struct finder *s, const char *path, const struct input_config *input);        /* it is there, known or
                                                            not; true: by a symbolic link, so no event of path tells when it grows */
+void finder_poll(struct finder *s, const char *path);           /* it was found, and no event tells when it grows */
 void finder_touched(struct finder *s, const char *path);        /* it may have grown */
 void finder_moved(struct finder *s, const char *from, const char *to);
 void finder_gone(struct finder *s, const char *path);
 void finder_scanning(struct finder *s);                         /* all patterns are about to be matched ... */
 void finder_scanned(struct finder *s);                          /* ... and were */
+
+static inline bool finder_news(const struct finder *s) { return s->news > 0; }  /* of the last scan */
 
 /* What the read of f tells, which is in no queue. */
 void finder_cut(struct finder *s, struct file *f);      /* what stood in it is gone, unless a copy has it; it starts anew */

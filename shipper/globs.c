@@ -30,6 +30,13 @@ bool globs_is_deep(const char *pattern)
         return first_deep(pattern) != NULL;
 }
 
+bool globs_dirs_may_come(const char *pattern)
+{
+        const char *deep = first_deep(pattern), *end = deep ? deep : strrchr(pattern, '/');
+
+        return end && strcspn(pattern, "*?[") < (size_t)(end - pattern);
+}
+
 static bool component_fits(const char *pattern, size_t plen, const char *name, size_t len)
 {
         char p[PATH_MAX], n[NAME_MAX + 1];

@@ -50,6 +50,8 @@ void globs_walk(const char *pattern, const struct globs_visitor *v);
 /* The same for a directory that has just come (with a slash at its end), when the pattern has "**" and reaches it. */
 void globs_walk_new(const char *pattern, const char *dir, const struct globs_visitor *v);
 
+bool globs_dirs_may_come(const char *pattern);  /* directories that fit it may come, and no event of those there tells */
+
 bool globs_is_deep(const char *pattern);        /* has "**" */
 
 /* Ends like an archive (.gz, .zst, ...): not to be read as text. */

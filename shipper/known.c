@@ -58,15 +58,15 @@ void known_move(struct known *k, struct file *f, const char *path)
 {
         if (known_at(k, f->path) == f)
                 map_del(&k->by_path, path_key(f->path));
-        bool moved = file_moved_to(f, path);
+        if (file_moved_to(f, path))
+                file_rest(f);           /* its events carry the path */
         map_put(&k->by_path, path_key(path), f);
-        if (moved && f->named && f->input && f->fd >= 0)
-                file_make_stream(f, k->config->host);
 }
 
 void known_end(struct known *k, struct file *f, const char *why)
 {
         turns_wait_no_more(f);
+        polls_remove(&k->polls, f);
         file_enter(f, FILE_ENDED, why);
         descriptors_close(&k->descriptors, f);
         disown(k, f);
@@ -80,6 +80,8 @@ static struct file *successor(struct known *k, const struct file *f, const char 
 
         g->generation = f->generation + 1;
         g->rotated = f->rotated;
+        if (f->polled)
+                known_poll(k, g);
         g->fd = fd;
         if (fd >= 0)
                 descriptors_add(&k->descriptors, g);
@@ -166,7 +168,7 @@ static void say_followed(struct known *k, const struct file *f, const char *from
 static void settle_in(struct known *k, struct file *f, const char *path)
 {
         file_moved_to(f, path);
-        file_make_stream(f, k->config->host);
+        file_rest(f);
         f->rotated = !globs_match(&k->config->inputs, path);
         f->deleted = false;
         f->scanned = f->read;
@@ -210,7 +212,6 @@ bool known_name(struct known *k, struct file *f)
 {
         if (!file_name_from_disk(f, k->config->host))
                 return false;
-        file_make_stream(f, k->config->host);
         f->fresh = true;
         positions_add(k->positions, f);
         return true;
@@ -219,9 +220,7 @@ bool known_name(struct known *k, struct file *f)
 static void opened(struct known *k, struct file *f)
 {
         descriptors_add(&k->descriptors, f);
-        if (f->named)
-                file_make_stream(f, k->config->host);
-        else
+        if (!f->named)
                 known_name(k, f);
 }
 
@@ -243,6 +242,13 @@ static void start_reading(struct known *k, struct file *f)
 {
         file_enter(f, FILE_READY, "opened");
         turns_push(&k->turns, f);
+}
+
+void known_poll(struct known *k, struct file *f)
+{
+        if (!f->polled || f->state == FILE_READY)
+                polls_add(&k->polls, f);
+        f->polled = true;
 }
 
 void known_report(struct known *k, const char *path, int r)
@@ -415,6 +421,7 @@ void known_init(struct known *k, struct loop *loop, const struct shipper_config 
 {
         *k = (struct known){ .loop = loop, .config = config, .stats = stats };
         turns_init(&k->turns, loop);
+        polls_init(&k->polls, loop, &k->turns, stats, config->scan_interval_ms);
         descriptors_init(&k->descriptors, loop, stats, descriptors_limit(config));
         k->positions = positions_new(loop, stats, &k->by_key);
 }
@@ -425,6 +432,7 @@ void known_fini(struct known *k)
 
         stat_set(&k->stats->files, 0);
         stat_set(&k->stats->files_open, 0);
+        polls_fini(&k->polls);
         turns_fini(&k->turns);
         positions_free(k->positions);
         for (size_t i = 0; (f = map_next(&k->by_key, &i)) != NULL;)

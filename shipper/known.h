@@ -14,6 +14,7 @@
 #include "base/loop.h"
 #include "base/map.h"
 #include "shipper/descriptors.h"
+#include "shipper/polls.h"
 #include "shipper/positions.h"
 #include "shipper/stats.h"
 #include "shipper/turns.h"
@@ -25,6 +26,7 @@ struct known {
 
         struct turns turns;
         struct descriptors descriptors;
+        struct polls polls;
         bool first_start;                       /* no positions were ever stored, and the first scan is not over */
         struct positions *positions;            /* owned; and of the ended files that still wait there */
         struct map by_key;                      /* inode and birth time -> file, all but the ended ones; owned */
@@ -75,6 +77,8 @@ void kept_files_fini(struct kept_files *kept);          /* zeroed struct ok; clo
 /* What stood in f is somewhere else, not known where: f stays without a place, ready and in no queue, and so is the next
  * generation, which is returned. */
 struct file *known_part(struct known *k, struct file *f);
+
+void known_poll(struct known *k, struct file *f);       /* no event tells of it: it is looked at */
 
 void known_report(struct known *k, const char *path, int r);    /* path cannot be opened: says so, if it is worth it */
 

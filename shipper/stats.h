@@ -92,6 +92,9 @@
         X(COUNTER, scans, "scans_total", NULL, "Runs over all patterns.")                                     \
         X(GAUGE, dirs_unwatched, "directories_unwatched", NULL,                                               \
           "Directories without the kernel's events: what happens there is seen by the scan alone.")           \
+        X(GAUGE, dirs_polled, "directories_polled", NULL,                                                     \
+          "Directories of file systems whose events cannot be trusted: their files are looked at.")          \
+        X(COUNTER, polls, "polls_total", NULL, "Times a file was looked at because no event tells of it.")    \
         X(COUNTER, watch_overflows, "watch_overflows_total", NULL,                                            \
           "Times the kernel's event queue overflowed; a scan makes up for it.")                               \
         X(GAUGE, connections, "connections", NULL, "Connections of inputs that listen.")                     \

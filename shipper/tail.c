@@ -68,10 +68,18 @@ static void archive_at_end(struct tail *t, struct file *f, bool foreign)
                 archives_leave(&t->archives, f, final, foreign);
 }
 
+/* It may have been quiet. */
+static void make_stream(struct tail *t, struct file *f)
+{
+        if (f->named && !file_has_stream(f))
+                file_make_stream(f, t->known.config->host);
+}
+
 static void read_archive(struct tail *t, struct file *f, int64_t *budget)
 {
         if (!archives_turn(&t->archives, f, budget))
                 return;
+        make_stream(t, f);
         switch (reader_read(t->reader, f, budget)) {
         case READ_MORE:
                 turns_push(&t->known.turns, f);
@@ -114,6 +122,7 @@ static void read_file(struct tail *t, struct file *f, int64_t *budget)
                 turns_push(&t->known.turns, f);
                 return;
         }
+        make_stream(t, f);
         switch (reader_read(t->reader, f, budget)) {
         case READ_MORE:
                 turns_push(&t->known.turns, f);

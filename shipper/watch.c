@@ -13,9 +13,12 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "shipper/fstype.h"
 #include "shipper/globs.h"
 
 enum { EVENTS = IN_MODIFY | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR | IN_EXCL_UNLINK };
+
+enum { SCAN_SLACK = 6 };        /* times scan_interval, at most, between two scans that find nothing */
 
 struct watch {
         struct loop *loop;
@@ -27,6 +30,9 @@ struct watch {
         struct map dirs;                /* watch descriptor -> char *, with a slash at the end; of a link to a file
                                            without; owned */
         struct map links;               /* hash of a link's path -> its watch descriptor plus 1, as a pointer */
+        struct map polled;              /* hash of a directory's path -> itself, not NULL: its file system tells nothing */
+        struct map trusted;             /* the same of those that were asked and do */
+        int64_t interval_ms;            /* until the next scan */
         int64_t unwatched;              /* directories, counted by the scan under way ... */
         int64_t told_unwatched;         /* ... and how many the log was last told of */
         char why_unwatched[PATH_MAX + 128];     /* of the first */
@@ -36,8 +42,34 @@ struct watch {
 
 /* --- scan ------------------------------------------------------------------------------------ */
 
+/* Asked once: a mount may take its time to answer. */
+static bool is_silent(struct watch *w, const char *dir)
+{
+        const uint64_t key = XXH3_64bits(dir, strlen(dir));
+        const char *type;
+
+        if (map_get(&w->polled, key) || map_get(&w->trusted, key))
+                return map_get(&w->polled, key) != NULL;
+        type = fstype_silent_at(dir);
+        map_put(type ? &w->polled : &w->trusted, key, w);
+        if (type && w->polled.len == 1)
+                log_info("watch", "the events of this file system cannot be trusted, files in it are looked at: type=%s "
+                                  "path=%s", type, dir);
+        stat_set(&w->stats->dirs_polled, (int64_t)w->polled.len);
+        return type != NULL;
+}
+
+/* path: of a file; its directory was seen before. */
+static bool is_polled(const struct watch *w, const char *path)
+{
+        return w->io.fd < 0 ||
+               (w->polled.len > 0 && map_get(&w->polled, XXH3_64bits(path, (size_t)(strrchr(path, '/') - path) + 1)));
+}
+
 static void watch_dir(struct watch *w, const char *dir)
 {
+        if (w->io.fd >= 0)
+                is_silent(w, dir);
         int wd = w->io.fd < 0 ? -1 : inotify_add_watch(w->io.fd, dir, EVENTS);
         if (wd < 0) {
                 if (w->unwatched++ == 0 && w->io.fd >= 0)
@@ -83,6 +115,8 @@ static void found(struct watch *w, const char *path, const struct input_config *
 {
         if (finder_found(w->finder, path, input))
                 watch_link(w, path);
+        if (is_polled(w, path))
+                finder_poll(w->finder, path);
 }
 
 struct visit { struct watch *watch; const struct input_config *input; };
@@ -116,6 +150,28 @@ static void visit_all(struct watch *w, const char *dir)
         }
 }
 
+/* Whether a scan is but a safety net: the kernel tells of all that may happen. */
+static bool all_is_told(const struct watch *w)
+{
+        const struct input_config *in = w->config->inputs.v;
+
+        for (size_t i = 0; i < w->config->inputs.n; i++)
+                for (size_t p = 0; p < in[i].paths.n; p++)
+                        if (globs_dirs_may_come(in[i].paths.v[p]))
+                                return false;
+        return w->io.fd >= 0 && w->unwatched == 0 && w->polled.len == 0;
+}
+
+/* Twice as long after each scan that has found nothing by itself. */
+static int64_t next_interval(const struct watch *w)
+{
+        int64_t least = w->config->scan_interval_ms, most = SCAN_SLACK * least;
+
+        if (finder_news(w->finder) || !all_is_told(w))
+                return least;
+        return 2 * w->interval_ms < most ? 2 * w->interval_ms : most;
+}
+
 void watch_scan(struct watch *w)
 {
         finder_scanning(w->finder);
@@ -123,7 +179,8 @@ void watch_scan(struct watch *w)
         visit_all(w, NULL);
         tell_unwatched(w);
         finder_scanned(w->finder);
-        timer_arm(w->loop, &w->scan_timer, w->config->scan_interval_ms);
+        w->interval_ms = next_interval(w);
+        timer_arm(w->loop, &w->scan_timer, w->interval_ms);
 }
 
 static void scan_due(struct timer *t)
@@ -213,6 +270,7 @@ struct watch *watch_new(struct loop *l, const struct shipper_config *config, str
         w->config = config;
         w->finder = tail_finder(tail);
         w->stats = stats;
+        w->interval_ms = config->scan_interval_ms;
         w->scan_timer = (struct timer){ .name = "scan", .fn = scan_due, .arg = w };
         w->io = (struct io){ .name = "inotify", .fn = on_inotify, .arg = w };
         w->io.fd = config->watch == WATCH_STAT ? -1 : inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -241,6 +299,8 @@ void watch_free(struct watch *w)
                 free(dir);
         map_fini(&w->dirs);
         map_fini(&w->links);
+        map_fini(&w->polled);
+        map_fini(&w->trusted);
         forget_half_rename(w);
         free(w);
 }
