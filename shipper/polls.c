@@ -43,10 +43,11 @@ void polls_remove(struct polls *p, struct file *f)
 
 void polls_add(struct polls *p, struct file *f)
 {
-        if (f->poll_row != 0 || wait_of(0) >= p->scan_interval_ms)
+        if (wait_of(0) >= p->scan_interval_ms)
                 return;
+        polls_remove(p, f);
         push(p, f, 0);
-        if (!timer_armed(&p->timer))
+        if (!timer_armed(&p->timer) || p->timer.at_ms > f->poll_due_ms)
                 arm(p);
 }
 

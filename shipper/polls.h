@@ -30,7 +30,7 @@ struct polls {
 void polls_init(struct polls *p, struct loop *loop, struct turns *turns, struct shipper_stats *stats, int64_t scan_interval_ms);
 void polls_fini(struct polls *p);
 
-void polls_add(struct polls *p, struct file *f);        /* it is new, or a scan has seen it grow; in a row already: no-op */
+void polls_add(struct polls *p, struct file *f);        /* it is new, or a scan has seen it grow */
 void polls_remove(struct polls *p, struct file *f);     /* in none: no-op */
 
 #endif

@@ -33,6 +33,7 @@ struct watch {
         struct map polled;              /* hash of a directory's path -> itself, not NULL: its file system tells nothing */
         struct map trusted;             /* the same of those that were asked and do */
         int64_t interval_ms;            /* until the next scan */
+        int64_t absent;                 /* patterns without a directory */
         int64_t unwatched;              /* directories, counted by the scan under way ... */
         int64_t told_unwatched;         /* ... and how many the log was last told of */
         char why_unwatched[PATH_MAX + 128];     /* of the first */
@@ -119,11 +120,18 @@ static void found(struct watch *w, const char *path, const struct input_config *
                 finder_poll(w->finder, path);
 }
 
-struct visit { struct watch *watch; const struct input_config *input; };
+struct visit {
+        struct watch *watch;
+        const struct input_config *input;
+        size_t dirs;                    /* that a pattern leads to */
+};
 
 static void visit_dir(void *arg, const char *dir)
 {
-        watch_dir(((struct visit *)arg)->watch, dir);
+        struct visit *v = arg;
+
+        v->dirs++;
+        watch_dir(v->watch, dir);
 }
 
 static void visit_file(void *arg, const char *path)
@@ -140,13 +148,16 @@ static void visit_all(struct watch *w, const char *dir)
         const struct input_config *in = w->config->inputs.v;
 
         for (size_t i = 0; i < w->config->inputs.n; i++) {
-                struct visit visit = { w, &in[i] };
+                struct visit visit = { w, &in[i], 0 };
                 const struct globs_visitor visitor = { visit_dir, visit_file, &visit };
-                for (size_t p = 0; p < in[i].paths.n; p++)
+                for (size_t p = 0; p < in[i].paths.n; p++) {
+                        visit.dirs = 0;
                         if (dir)
                                 globs_walk_new(in[i].paths.v[p], dir, &visitor);
                         else
                                 globs_walk(in[i].paths.v[p], &visitor);
+                        w->absent += !dir && visit.dirs == 0;
+                }
         }
 }
 
@@ -159,7 +170,7 @@ static bool all_is_told(const struct watch *w)
                 for (size_t p = 0; p < in[i].paths.n; p++)
                         if (globs_dirs_may_come(in[i].paths.v[p]))
                                 return false;
-        return w->io.fd >= 0 && w->unwatched == 0 && w->polled.len == 0;
+        return w->io.fd >= 0 && w->unwatched == 0 && w->absent == 0 && w->polled.len == 0;
 }
 
 /* Twice as long after each scan that has found nothing by itself. */
@@ -175,7 +186,7 @@ static int64_t next_interval(const struct watch *w)
 void watch_scan(struct watch *w)
 {
         finder_scanning(w->finder);
-        w->unwatched = 0;
+        w->unwatched = w->absent = 0;
         visit_all(w, NULL);
         tell_unwatched(w);
         finder_scanned(w->finder);
