@@ -166,7 +166,7 @@ int file_take(struct file *f, int fd)
         struct file_stat st;
         int r = file_stat(fd, "", &st);
 
-        if (r == 0 && !file_stat_is(&st, f))
+        if (r == -EINVAL || (r == 0 && !file_stat_is(&st, f)))
                 r = -ESTALE;
         if (r < 0)
                 return r;
