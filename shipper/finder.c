@@ -177,15 +177,26 @@ bool finder_reopen(struct finder *s, struct file *f)
 
 static bool look_at(struct finder *s, const char *path, const struct input_config *input, bool count);
 
+static void note_absent(struct finder *s, const char *path)
+{
+        free(s->absent);
+        s->absent = xstrdup(path);
+        s->absent_scan = s->known->scan;
+}
+
 /* The file that was known at path, looked at just now; NULL: none. */
 static struct file *original_at(struct finder *s, const char *path)
 {
         struct file *f = known_at(s->known, path);
         const struct input_config *input;
 
+        if (!f && s->absent && s->absent_scan == s->known->scan && strcmp(s->absent, path) == 0)
+                return NULL;            /* "app.log" of ten thousand "app-1.log" */
         if ((!f || f->state == FILE_KNOWN) && (input = globs_match(&s->config->inputs, path)) != NULL) {
                 look_at(s, path, input, false);
                 f = known_at(s->known, path);
+                if (!f)
+                        note_absent(s, path);
         }
         if (f && f->state != FILE_KNOWN) {
                 file_look(f);
@@ -599,6 +610,12 @@ void finder_scanned(struct finder *s)
         descriptors_close_idle(&k->descriptors);
         k->first_start = false;
         archives_scanned(s->archives);
+}
+
+void finder_fini(struct finder *s)
+{
+        free(s->absent);
+        s->absent = NULL;
 }
 
 void finder_init(struct finder *s, struct known *known, struct archives *archives, struct ship *ship)

@@ -28,9 +28,12 @@ struct finder {
         int64_t too_old;                /* files the scan under way left alone by ignore_older ... */
         int64_t copies;                 /* ... and because they are copies */
         int64_t news;                   /* what it found by itself: new files, or growth that no event told of */
+        char *absent;                   /* owned; the last path that a file may be a copy of, and where none is ... */
+        unsigned absent_scan;           /* ... in this scan */
         int64_t tell_removed_ms;        /* that deleted files are held open: not before */
 };
 
+void finder_fini(struct finder *s);
 void finder_init(struct finder *s, struct known *known, struct archives *archives, struct ship *ship);
 
 /* What watch tells. Paths are borrowed for the call. */

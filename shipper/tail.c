@@ -172,6 +172,7 @@ void tail_free(struct tail *t)
         if (!t)
                 return;
         archives_fini(&t->archives);
+        finder_fini(&t->finder);
         known_fini(&t->known);
         reader_free(t->reader);
         free(t);
