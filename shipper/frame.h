@@ -59,7 +59,7 @@ struct framing {
 /* The event that starts at p. A pure function of the bytes from p on, and of skip: read from any event's start, the events
  * behind it are the same.  False: more is needed, and ret->unfinished says whether it is a line that has no end
  * yet; then there are no more than max_bytes, or no end of the first line.
- * known: as of line_next, and only for an input without multiline and containers. */
+ * known: as of line_next; of no weight for an input with multiline or containers. */
 bool frame_next(const struct framing *how, const char *p, const char *end, size_t known, struct frame *ret);
 
 /* The line at p that is longer than max_bytes: `keep` bytes of it are there, all of it is `size`, its terminator of

@@ -436,6 +436,8 @@ static bool gather(const struct framing *how, const char *p, const char *end, si
         struct piece piece;
 
         begin_group(w, how);
+        if (how->multiline || how->weaving->container != CONTAINER_NONE)
+                known = 0;              /* of a group, not of a line */
         do {
                 if (!next_piece(how, p, q, end, q == p ? known : 0, &piece)) {
                         bool bound = !how->final && q > p && (size_t)(end - p) > how->max_bytes;
