@@ -72,9 +72,12 @@ void event_stream_init(struct event_stream *s, const struct ident *file, const c
         buf_puts(&s->after_offset, "}}");
         for (int i = 0; i < EVENT_NROOTS; i++)
                 s->ends[i] = i == EVENT_LOG ? 0 : -1;
-        if (service && *service)
+        s->has_service = service && *service;
+        s->has_host = host && *host;
+        s->has_more = false;
+        if (s->has_service)
                 event_stream_add(s, "service.name", service);
-        if (host && *host)
+        if (s->has_host)
                 event_stream_add(s, "host.name", host);
 }
 
@@ -133,6 +136,7 @@ void event_stream_put(struct event_stream *s, const struct buf *members)
         buf_putc(&text, ',');
         buf_put(&text, members->data, members->len);
         insert(s, s->after_offset.len - 1, &text);
+        s->has_more = true;
         buf_fini(&text);
 }
 

@@ -44,6 +44,7 @@ enum event_root event_root_of(const char *path, size_t len, size_t *ret_rest);
 struct event_stream {
         struct ident file;
         struct buf before_offset, after_offset;         /* owned, precomputed */
+        bool has_service, has_host, has_more;           /* service.name, host.name; members of event_stream_put */
         int32_t ends[EVENT_NROOTS];                     /* where the root's } stands in after_offset; -1: it has none */
 };
 

@@ -2,11 +2,12 @@
 /* parse: from the text of a line to the fields of an event; the same in both programs.
  *
  *      {"ts":1795428000.5,"lvl":"WARN","msg":"slow","trace_id":"4bf9...","n":3}        parse = "json"
- *        time    level     message   trace                                             known names: parse.c
+ *        time    level     message   trace                                             known names: parser.c
  *      -->  @timestamp, log.level "warn", message "slow", trace.id, and all of it under json
  *
  *      how       what becomes of the rest
- *      json      the object as it stands, byte for byte, under json (a second member of one name goes)
+ *      json      the object as it stands, byte for byte, under json (a second member of one name goes); or, with
+ *                json_at = "top", its members at the top of the event
  *      logfmt    labels.KEY
  *      pattern   labels.GROUP, for the named groups; `rename` says another place
  *
@@ -27,6 +28,7 @@ extern const char *const parse_how_names[];
 
 struct parse_config {
         int64_t how;                    /* enum parse_how */
+        char *json_at;                  /* "top", or where the object goes; NULL: json */
         char *pattern;
         struct strlist rename;          /* "group=path" */
         struct strlist time_formats;
@@ -39,6 +41,8 @@ struct parse_config {
 #define PARSE_OPTS(NAME, at)                                                                                            \
         { NAME, OPT_CHOICE, (at) + offsetof(struct parse_config, how), .def = "text", .choices = parse_how_names,       \
           .help = "what a line is; its known fields are lifted, a line that is not so stays text; syslog: RFC 5424, RFC 3164" },     \
+        { "json_at", OPT_STRING, (at) + offsetof(struct parse_config, json_at), .def = "json",                          \
+          .help = "for \"json\": the field that the object goes to; top: its members go to the top of the event" },      \
         { "pattern", OPT_STRING, (at) + offsetof(struct parse_config, pattern),                                         \
           .help = "for \"pattern\": a PCRE2 pattern whose named groups are fields: (?<level>\\\\w+)" },                 \
         { "rename", OPT_LIST, (at) + offsetof(struct parse_config, rename),                                             \
@@ -55,7 +59,11 @@ struct parse_config {
 /* Adds the configured fields to a stream. */
 void parse_add_fields(const struct parse_config *c, struct event_stream *s);
 
-enum parse_fault { PARSE_FINE, PARSE_NOT_JSON, PARSE_NOT_LOGFMT, PARSE_NO_MATCH, PARSE_GAVE_UP, PARSE_NFAULTS };
+enum parse_fault {
+        PARSE_FINE, PARSE_NOT_JSON, PARSE_NOT_LOGFMT, PARSE_NO_MATCH, PARSE_GAVE_UP,
+        PARSE_TOO_MANY,                 /* members, for the top of an event */
+        PARSE_NFAULTS
+};
 
 struct parsed {
         struct event_parts parts;
@@ -74,8 +82,8 @@ struct parser;
 int parser_new(const struct parse_config *c, struct parser **ret, struct err *e) MUST_CHECK;
 void parser_free(struct parser *p);     /* NULL ok */
 
-/* Of a line its text and wall_ns (the read time) are looked at; what its parts have is kept. Borrowed from the
- * parser and from the text, until the next call. */
-const struct parsed *parser_run(struct parser *p, const struct event_line *line);
+/* Of a line its text and wall_ns (the read time) are looked at; what its parts have is kept. s: what it will be written
+ * to; NULL: one with everything.  Borrowed from the parser and from the text, until the next call. */
+const struct parsed *parser_run(struct parser *p, const struct event_stream *s, const struct event_line *line);
 
 #endif

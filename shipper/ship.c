@@ -242,6 +242,7 @@ static void count_parsed(struct ship *s, const struct parsed *p)
                 [PARSE_NOT_LOGFMT] = offsetof(struct shipper_stats, unparsed_logfmt),
                 [PARSE_NO_MATCH] = offsetof(struct shipper_stats, unparsed_no_match),
                 [PARSE_GAVE_UP] = offsetof(struct shipper_stats, unparsed_gave_up),
+                [PARSE_TOO_MANY] = offsetof(struct shipper_stats, unparsed_too_many),
         };
 
         if (p->fault != PARSE_FINE)
@@ -282,13 +283,13 @@ static struct stat_value *why_not(struct ship *s, struct ship_input *in, const s
 }
 
 /* NULL: nothing is to be looked for in the lines of this input. */
-static const struct parsed *parse(struct ship *s, struct ship_input *in, struct event_line *event)
+static const struct parsed *parse(struct ship *s, struct ship_input *in, const struct file *f, struct event_line *event)
 {
         const struct parsed *p;
 
         if (!in || !in->parser)
                 return NULL;
-        p = parser_run(in->parser, event);
+        p = parser_run(in->parser, &f->stream, event);
         count_parsed(s, p);
         event->parts = &p->parts;
         if (p->has_time)
@@ -420,7 +421,7 @@ void ship_line(struct ship *s, struct file *f, int64_t position, const struct fr
         }
         if (in && in->redact)
                 stat_add(&s->stats->redacted, (int64_t)redact_run(in->redact, &event.text, &event.len));
-        const struct parsed *parsed = parse(s, in, &event);
+        const struct parsed *parsed = parse(s, in, f, &event);
         size_t cut = frame->cut + fit(s, f, &event, limit), repaired;
         int64_t end = position + (int64_t)frame->size;
         if (cut > 0 || frame->truncated)

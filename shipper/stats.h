@@ -47,6 +47,7 @@
         X(COUNTER, unparsed_logfmt, "lines_unparsed_total", "reason=\"not_logfmt\"", LINES_UNPARSED)          \
         X(COUNTER, unparsed_no_match, "lines_unparsed_total", "reason=\"no_match\"", LINES_UNPARSED)          \
         X(COUNTER, unparsed_gave_up, "lines_unparsed_total", "reason=\"pattern_limit\"", LINES_UNPARSED)      \
+        X(COUNTER, unparsed_too_many, "lines_unparsed_total", "reason=\"too_many_members\"", LINES_UNPARSED)    \
         X(COUNTER, unparsed_container, "lines_unparsed_total", "reason=\"not_container\"", LINES_UNPARSED)    \
         X(COUNTER, unparsed_too_large, "lines_unparsed_total", "reason=\"too_large\"", LINES_UNPARSED)        \
         X(COUNTER, bad_times, "timestamps_unparsed_total", NULL,                                              \

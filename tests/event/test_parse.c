@@ -44,7 +44,7 @@ static char *event_of(struct parser *p, const struct parse_config *c, const char
         static const struct ident id;
         struct event_stream s;
         struct event_line line = { .wall_ns = READ_NS, .text = text, .len = strlen(text) };
-        const struct parsed *parsed = parser_run(p, &line);
+        const struct parsed *parsed = parser_run(p, NULL, &line);
         struct buf b = { 0 };
         char why[512];
 
@@ -146,6 +146,122 @@ static void json_lines_stay_whole_and_known_fields_are_lifted(void **state)
 
         (void)state;
         check_all(&c, cases, ARRAY_LEN(cases));
+}
+
+/* Written for service "shop" and host "h". */
+static void json_at_the_top_leaves_what_is_ours(void **state)
+{
+        static const struct expect cases[] = {
+                /* what is lifted does not stand twice; the rest passes through byte for byte */
+                { "{\"time\":\"2026-11-23T09:00:00.5Z\",\"level\":\"WARN\",\"msg\":\"slow\",\"n\":1.50, \"o\" : {\"a\":[1, 2]}}",
+                  { "{\"@timestamp\":\"2026-11-23T09:00:00.500Z\"", "\"level\":\"warn\"}", "\"message\":\"slow\"",
+                    "\"host\":{\"name\":\"h\"},\"n\":1.50,\"o\":{\"a\":[1, 2]}}", PARSE_FINE },
+                  "\"time\"", PARSE_FINE },
+                /* ECS objects are joined with ours, which win */
+                { "{\"log\":{\"logger\":\"a\",\"level\":\"info\",\"offset\":1,\"file\":{\"path\":\"/x\"}},\"service\":{\"version\":\"7\",\"name\":"
+                  "\"theirs\"}}",
+                  { "\"offset\":0,\"level\":\"info\",\"logger\":\"a\"}", "\"service\":{\"name\":\"shop\",\"version\":\"7\"}",
+                    "\"log_offset\":1", "\"service_name\":\"theirs\"", "\"log_file_\":{\"path\":\"/x\"}" }, NULL, PARSE_FINE },
+                { "{\"service.name\":\"theirs\",\"log.logger\":\"a\",\"event.action\":\"login\",\"event\":{\"kind\":\"event\"}}",
+                  { "\"labels\":{\"service_name\":\"theirs\"}", "\"logger\":\"a\"}", "\"action\":\"login\",\"kind\":\"event\"}" }, NULL, PARSE_FINE },
+                /* a scalar where ECS has an object */
+                { "{\"host\":\"db-1\",\"user\":\"ann\",\"process\":17,\"error\":\"bad\",\"agent\":null,\"labels\":\"x\"}",
+                  { "\"labels\":{\"host\":\"db-1\",\"labels\":\"x\"}", "\"user\":{\"id\":\"ann\"}", "\"process.pid\":17",
+                    "\"error.message\":\"bad\"", PARSE_FINE },
+                  NULL, PARSE_FINE },
+                { "{\"user\":\"ann\",\"user_id\":\"7\"}", { "\"user\":{\"id\":\"7\"}", "\"labels\":{\"user\":\"ann\"}" }, NULL, PARSE_FINE },
+                { "{\"log\":\"text\\n\",\"n\":1}", { "\"message\":\"text\",", "\"n\":1}" }, NULL, PARSE_FINE },
+                { "{\"log\":\"other\",\"message\":\"text\"}", { "\"message\":\"text\"", "\"labels\":{\"log\":\"other\"}" }, NULL, PARSE_FINE },
+                { "{\"host\":[{\"a\":1}],\"event\":[\"x\"]}", { "\"host_\":[{\"a\":1}]", "\"action\":[\"x\"]" }, NULL, PARSE_FINE },
+                /* names that Elasticsearch keeps for itself */
+                { "{\"_id\":\"7\",\"_source\":{\"a\":1}}", { "\"labels\":{\"_id\":\"7\"}", "\"_source_\":{\"a\":1}" }, NULL, PARSE_FINE },
+                /* a time that is none, ids beside a traceparent, an id of the event's own: none is lost */
+                { "{\"@timestamp\":\"never\"}", { "\"labels\":{\"@timestamp\":\"never\"}" }, NULL, PARSE_FINE },
+                { "{\"ts\":\"never\"}", { "\"ts\":\"never\"" }, NULL, PARSE_FINE },
+                { "{\"traceparent\":\"" PARENT "\",\"trace_id\":\"other\",\"trace\":{\"id\":\"third\"}}",
+                  { "\"trace\":{\"id\":\"" TRACE "\"}", "\"trace_id\":\"other\"", "\"labels\":{\"trace_id\":\"third\"}" },
+                  "traceparent", PARSE_FINE },
+                { "{\"event\":{\"id\":\"mine\"}}", { "\"labels\":{\"event_id\":\"mine\"}", "\"event\":{\"id\":\"s1." }, NULL, PARSE_FINE },
+                /* of two with one name the first stays, however it is written */
+                { "{\"a\":1,\"\\u0061\":2,\"\":3}", { "\"a\":1", "\"\":3" }, "\"a\":2", PARSE_FINE },
+                { "{\"env\":\"prod\"}", { "\"env\":\"prod\"}" }, NULL, PARSE_FINE },
+                { "{}", { "\"host\":{\"name\":\"h\"}}" }, "message", PARSE_FINE },
+                { "[1]", { "\"message\":\"[1]\"" }, NULL, PARSE_NOT_JSON },
+        };
+        struct parse_config c = config(PARSE_JSON);
+
+        (void)state;
+        c.json_at = (char *)"top";
+        check_all(&c, cases, ARRAY_LEN(cases));
+}
+
+/* What would be a mapping explosion stays the text that it is. */
+static void too_many_members_stay_text(void **state)
+{
+        struct parse_config c = config(PARSE_JSON);
+        struct buf b = { 0 };
+        const struct parsed *parsed;
+
+        (void)state;
+        c.json_at = (char *)"top";
+        struct parser *p = make(&c);
+        for (int i = 0; i < 1100; i++)
+                buf_printf(&b, "%c\"k%d\":%d", i ? ',' : '{', i, i);
+        buf_putc(&b, '}');
+        char *json = event_of(p, &c, buf_cstr(&b), &parsed);
+        assert_int_equal(parsed->fault, PARSE_TOO_MANY);
+        assert_non_null(strstr(json, "\"message\":\"{\\\"k0\\\":0"));
+        free(json);
+        parser_free(p);
+        buf_fini(&b);
+}
+
+static void json_goes_where_json_at_says(void **state)
+{
+        static const struct expect app[] = { { "{\"n\":1}", { "\"app\":{\"n\":1}" }, "json", PARSE_FINE } };
+        static const struct expect inside[] = { { "{\"n\":1}", { "\"event\":{\"id\":\"", ",\"json\":{\"n\":1}}" }, NULL, PARSE_FINE } };
+        struct parse_config c = config(PARSE_JSON);
+
+        (void)state;
+        c.json_at = (char *)"app";
+        check_all(&c, app, ARRAY_LEN(app));
+        c.json_at = (char *)"event.json";
+        check_all(&c, inside, ARRAY_LEN(inside));
+}
+
+/* Without a service of its own the event takes the line's; in a container's file the path's fields stay. */
+static void what_is_ours_depends_on_what_is_written(void **state)
+{
+        static const struct ident id;
+        struct parse_config c = config(PARSE_JSON);
+        static const char text[] = "{\"service\":{\"name\":\"theirs\"},\"container\":{\"id\":\"x\"},\"stream\":\"s\"}";
+        struct event_line line = { .wall_ns = READ_NS, .text = text, .len = sizeof(text) - 1 };
+        struct buf members = { 0 }, b = { 0 };
+        struct event_stream s;
+
+        (void)state;
+        c.json_at = (char *)"top";
+        struct parser *p = make(&c);
+        for (int container = 0; container < 2; container++) {
+                event_stream_init(&s, &id, "/a", NULL, NULL);
+                if (container) {
+                        buf_puts(&members, "\"container\":{\"name\":\"ours\"}");
+                        event_stream_put(&s, &members);
+                        line.stream = "stdout";
+                }
+                line.parts = NULL;
+                line.parts = &parser_run(p, &s, &line)->parts;
+                buf_reset(&b);
+                event_write(&b, &s, &line);
+                assert_non_null(strstr(buf_cstr(&b), "\"service\":{\"name\":\"theirs\"}"));
+                assert_non_null(strstr(buf_cstr(&b), container ? "\"container\":{\"name\":\"ours\"}" : "\"container\":{\"id\":\"x\"}"));
+                assert_non_null(strstr(buf_cstr(&b), container ? "\"container_\":{\"id\":\"x\"}" : "\"stream\":\"s\""));
+                assert_true(!container || strstr(buf_cstr(&b), "\"labels\":{\"stream\":\"s\"}"));
+                event_stream_fini(&s);
+        }
+        buf_fini(&members);
+        buf_fini(&b);
+        parser_free(p);
 }
 
 static void logfmt_becomes_labels(void **state)
@@ -337,7 +453,7 @@ static void a_mistake_is_told(void **state)
              *twice[] = { (char *)"a=1", (char *)"labels.a=2" }, *bad[] = { (char *)"fast" };
         struct parse_config cases[] = { config(PARSE_PATTERN), config(PARSE_TEXT),   config(PARSE_PATTERN),
                                         config(PARSE_LOGFMT),  config(PARSE_LOGFMT), config(PARSE_TEXT),
-                                        config(PARSE_TEXT),    config(PARSE_TEXT) };
+                                        config(PARSE_TEXT),    config(PARSE_TEXT),   config(PARSE_JSON) };
         static const char *const want[] = {
                 "pattern: must be set",
                 "pattern: only for lines",
@@ -347,6 +463,7 @@ static void a_mistake_is_told(void **state)
                 "fields: labels.a stands there twice",
                 "time_formats: \"fast\"",
                 "trace_pattern: pattern \"(?<trace_id>\": missing closing parenthesis",
+                "json_at: log is written by Sluice itself",
         };
 
         (void)state;
@@ -356,6 +473,7 @@ static void a_mistake_is_told(void **state)
         cases[4].rename = (struct strlist){ ours, 1 };
         cases[5].fields = (struct strlist){ twice, 2 };
         cases[6].time_formats = (struct strlist){ bad, 1 };
+        cases[8].json_at = (char *)"log";
         cases[7].trace_pattern = (char *)"(?<trace_id>";
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
                 struct parser *p = NULL;
@@ -371,6 +489,10 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(json_lines_stay_whole_and_known_fields_are_lifted),
+                cmocka_unit_test(json_at_the_top_leaves_what_is_ours),
+                cmocka_unit_test(too_many_members_stay_text),
+                cmocka_unit_test(json_goes_where_json_at_says),
+                cmocka_unit_test(what_is_ours_depends_on_what_is_written),
                 cmocka_unit_test(logfmt_becomes_labels),
                 cmocka_unit_test(named_groups_become_fields),
                 cmocka_unit_test(a_search_without_end_leaves_text),

@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .wall_ns = 1795428000000000000 };
         if (data[0] & 4)
                 redact_run(redact, &line.text, &line.len);
-        const struct parsed *parsed = parser_run(parsers[how], &line);
+        const struct parsed *parsed = parser_run(parsers[how], NULL, &line);
         line.parts = &parsed->parts;
         if (parsed->has_time)
                 line.wall_ns = parsed->time_ns;
