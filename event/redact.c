@@ -16,7 +16,7 @@ const char *const redact_how_names[] = { "mask", "hash", NULL };
 
 static const char mask[] = "[redacted]";
 
-enum { KEY_LEAST = 16, HASH_BYTES = 8, CARD_LEAST = 13, CARD_MOST = 19, CARD_CHARS = 2 * CARD_MOST - 1 };
+enum { KEY_LEAST = 16, HASH_BYTES = 8, CARD_LEAST = 13, CARD_MOST = 19, CARD_CHARS = 2 * CARD_MOST - 1, LEFT_MOST = 32 };
 
 static const struct preset {
         const char *name, *pattern;
@@ -82,6 +82,33 @@ static bool luhn(const char *p, size_t n)
         return digits >= CARD_LEAST && digits <= CARD_MOST && sum % 10 == 0;
 }
 
+/* Length of what put_instead left at p; 0: it is no such thing. */
+static size_t left_at(const char *p, size_t n)
+{
+        static const char hash[] = "[hmac:";
+        size_t len = sizeof(hash) - 1, whole = len + 2 * HASH_BYTES + 1;
+
+        if (n >= sizeof(mask) - 1 && memcmp(p, mask, sizeof(mask) - 1) == 0)
+                return sizeof(mask) - 1;
+        if (n < whole || memcmp(p, hash, len) != 0 || p[whole - 1] != ']')
+                return 0;
+        for (; len < whole - 1; len++)
+                if (!memchr("0123456789abcdef", p[len], 16))
+                        return 0;
+        return whole;
+}
+
+/* A line of the ring comes by twice: what stands in place of something is left alone. */
+static bool was_redacted(const char *text, size_t len, size_t start, size_t end)
+{
+        for (size_t back = 0; back <= start && back < LEFT_MOST; back++) {
+                size_t at = start - back;
+                if (text[at] == '[' && at + left_at(text + at, len - at) >= end)
+                        return true;
+        }
+        return false;
+}
+
 /* Other numbers may stand beside a card's with but a blank between: its ends are ends of runs of digits. */
 static bool find_card(const char *p, size_t *start, size_t *end)
 {
@@ -114,7 +141,8 @@ static size_t apply(struct redact *r, const struct rule *rule, const char *text,
                 from = end > start ? end : end + 1;
                 if (pattern_groups(rule->pattern) > 0)
                         (void)pattern_group(rule->pattern, 1, &start, &end);
-                if (start < at || start == end || (rule->card && !find_card(text, &start, &end)))
+                if (start < at || start == end || (rule->card && !find_card(text, &start, &end)) ||
+                    was_redacted(text, len, start, end))
                         continue;
                 if (rule->card)
                         from = end;

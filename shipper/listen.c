@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "shipper/endpoint.h"
 #include "shipper/ring.h"
+#include "shipper/scrub.h"
 #include "shipper/splitter.h"
 
 enum {
@@ -41,6 +42,7 @@ struct listener {
         char *dir, *mode;               /* owned */
         char name[160];
         struct ring *ring;              /* owned */
+        struct scrub scrub;             /* what may not be kept */
         struct io io;                   /* of the socket; not for stdin */
         struct conn *conns;             /* owned */
         size_t nconns;
@@ -123,6 +125,7 @@ static bool flush(struct listener *l)
 
 static void put(struct listener *l, const struct conn *c, const char *text, size_t len, size_t skipped)
 {
+        stat_add(&l->shared->stats->redacted, (int64_t)scrub_run(&l->scrub, &text, &len));
         struct entry e = { .received_ms = l->now_ms, .sender = c->sender, .sender_len = c->sender_len,
                            .cut = skipped > 0, .text = text, .len = len };
 
@@ -385,6 +388,7 @@ static bool epoll_takes(int fd)
 
 void listener_configure(struct listener *l, const struct input_config *in)
 {
+        scrub_set(&l->scrub, in);
         l->max_connections = in->max_connections;
         l->idle_timeout_ms = in->idle_timeout_ms;
         l->framing = l->ep.kind == ENDPOINT_STDIN ? SPLIT_LINES : (enum splitter_mode)in->framing;
@@ -473,6 +477,7 @@ void listener_free(struct listener *l)
                 stat_add(&l->shared->stats->ring_limit_bytes, -l->ring_size);
         }
         ring_free(l->ring);
+        scrub_fini(&l->scrub);
         free(l->dir);
         free(l->mode);
         free(l);

@@ -45,7 +45,7 @@ struct listen_parts {
         bool ring_only;                 /* nothing more comes in: no socket */
 };
 
-/* Opens everything. in is not needed afterwards. */
+/* Opens everything. in is borrowed until listener_configure gives another one. */
 struct listener *listener_new(const struct listen_parts *parts, const struct input_config *in, struct err *e);
 void listener_free(struct listener *l);                 /* NULL ok; what is unfinished is written as it is */
 

@@ -116,6 +116,33 @@ static void a_hash_is_the_same_for_the_same_and_needs_the_key(void **state)
         assert_memory_not_equal(seen[0], seen[1], 23);
 }
 
+/* What came over a socket is redacted twice. */
+static void what_was_redacted_is_left_alone(void **state)
+{
+        static const char *const texts[] = { "password=secret, card 4111 1111 1111 1111", "to a@example.com: x",
+                                             "{\"to\":\"a\\u0040example.com\",\"n\":4111111111111111}" };
+        char *list[] = { (char *)"card", (char *)"email", (char *)"password=(\\S+)", (char *)"^to (.{4})", (char *)"[a-f]+" };
+
+        (void)state;
+        for (int how = REDACT_MASK; how <= REDACT_HASH; how++) {
+                struct redact_config c = { .what = { list, 5 }, .how = how, .key = (char *)"0123456789abcdef" };
+                struct redact *r = NULL;
+                assert_int_equal(redact_new(&c, &r, NULL), 0);
+                for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+                        const char *text = texts[i];
+                        size_t len = strlen(text);
+                        assert_true(redact_run(r, &text, &len) > 0);
+                        char *once = strndup(text, len);
+                        text = once;
+                        len = strlen(once);
+                        assert_int_equal(redact_run(r, &text, &len), 0);
+                        assert_int_equal(len, strlen(once));
+                        free(once);
+                }
+                redact_free(r);
+        }
+}
+
 static void a_mistake_is_told(void **state)
 {
         char *bad[] = { (char *)"(x" }, *good[] = { (char *)"email" };
@@ -142,6 +169,7 @@ int main(void)
                 cmocka_unit_test(what_a_rule_finds_is_gone),
                 cmocka_unit_test(rules_are_applied_one_after_the_other),
                 cmocka_unit_test(a_hash_is_the_same_for_the_same_and_needs_the_key),
+                cmocka_unit_test(what_was_redacted_is_left_alone),
                 cmocka_unit_test(a_mistake_is_told),
         };
 

@@ -194,6 +194,56 @@ static void tcp_lines_and_counted_octets_reach_the_ring_with_their_sender(void *
         assert_true(r->written >= 2);
 }
 
+/* The bytes on the disk, whatever an entry looks like. */
+static bool ring_has(const struct rig *r, const char *part)
+{
+        char *pattern = tmpdir_path(r->ring, "*");
+        bool found = false;
+        glob_t g;
+
+        if (glob(pattern, 0, NULL, &g) == 0) {
+                for (size_t i = 0; i < g.gl_pathc; i++) {
+                        size_t len;
+                        char *bytes = file_read(g.gl_pathv[i], &len);
+                        found |= memmem(bytes, len, part, strlen(part)) != NULL;
+                        free(bytes);
+                }
+                globfree(&g);
+        }
+        free(pattern);
+        return found;
+}
+
+static void what_is_redacted_never_reaches_the_disk(void **state)
+{
+        char *what[] = { (char *)"card", (char *)"bearer", (char *)"email", (char *)"^key (\\w+)" };
+        struct rig *r = *state;
+
+        r->input.redact.what = (struct strlist){ what, 4 };
+        r->input.parse.how = PARSE_SYSLOG;
+        open_at(r, "tcp://", "127.0.0.1:0");
+        int fd = dial_inet(r, SOCK_STREAM);
+        say(fd, "paid by 4111 1111 1111 1111\n<13>1 2026-11-24T02:08:15Z web su - - [x mail=\"bob@example.com\"] key s3cret\n"
+                "<13>Nov 24 02:08:15 web su: {\"a\":\"al\\u0040example.com\",\"n\":5555555555554444}\nBearer abc.def.ghi0\n");
+        wait_for(r, &r->stats.records_received, 4);
+        assert_entries(r, "paid by [redacted]|<13>1 2026-11-24T02:08:15Z web su - - [x mail=\"[redacted]\"] key [redacted]|"
+                          "<13>Nov 24 02:08:15 web su: {\"a\":\"[redacted]\",\"n\":null}|Bearer [redacted]|");
+        assert_false(ring_has(r, "4111") || ring_has(r, "s3cret") || ring_has(r, "example.com") || ring_has(r, "5555") ||
+                     ring_has(r, "abc.def"));
+        assert_true(ring_has(r, "[redacted]"));
+        assert_int_equal(stat_get(&r->stats.redacted), 6);
+        close(fd);
+
+        /* a reload that asks for less */
+        r->input.redact.what.n = 0;
+        listener_configure(r->listener, &r->input);
+        fd = dial_inet(r, SOCK_STREAM);
+        say(fd, "4111111111111111\n");
+        wait_for(r, &r->stats.records_received, 5);
+        assert_true(ring_has(r, "4111111111111111"));
+        close(fd);
+}
+
 static void udp_takes_a_datagram_for_a_record(void **state)
 {
         struct rig *r = *state;
@@ -531,6 +581,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         static const struct CMUnitTest tests[] = {
                 TEST(tcp_lines_and_counted_octets_reach_the_ring_with_their_sender),
+                TEST(what_is_redacted_never_reaches_the_disk),
                 TEST(udp_takes_a_datagram_for_a_record),
                 TEST(unix_sockets_have_the_mode_that_was_asked_for_and_go_with_their_listener),
                 TEST(a_stale_socket_is_replaced_and_a_live_one_or_a_file_is_not),
