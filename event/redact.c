@@ -251,7 +251,7 @@ static size_t apply_json(struct redact *r, const char *text, size_t len)
 
 static bool is_object(const char *text, size_t len)
 {
-        while (len > 0 && (*text == ' ' || *text == '\t')) {
+        while (len > 0 && (*text == ' ' || *text == '\t' || *text == '\r' || *text == '\n')) {
                 text++;
                 len--;
         }

@@ -83,8 +83,7 @@ static size_t line(struct splitter *s, const char *p, size_t n, splitter_fn *fn,
         size_t len = lf ? (size_t)(lf - p) : n;
 
         if (lf && s->held.len == 0 && s->skipped == 0) {
-                bool cr = len > 0 && p[len - 1] == '\r';
-                emit(s, p, len - cr, fn, arg);
+                emit(s, p, len, fn, arg);
         } else {
                 hold(s, p, len);
                 if (lf)

@@ -53,6 +53,7 @@ static void what_a_rule_finds_is_gone(void **state)
                 { "card", "378282246310005 5555555555554444", R " " R },
                 { "card", "{\"pan\":4111111111111111,\"n\":12}", "{\"pan\":null,\"n\":12}" },
                 { "card", "{\"pan\":\"4111\\u00201111\\u002011111111\"}", "{\"pan\":\"" R "\"}" },
+                { "card", "\r{\"pan\":4111111111111111}", "\r{\"pan\":null}" },
                 { "bearer", "Authorization: Bearer abcdef123456 x", "Authorization: Bearer " R " x" },
                 { "bearer", "authorization=basic dXNlcjpwdw==", "authorization=basic " R },
                 { "bearer", "t=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_ x", "t=" R " x" },

@@ -26,6 +26,7 @@ static const struct { enum splitter_mode mode; const char *in, *out; } cases[] =
         { SPLIT_LINES, "0123456789abcdefXYZ", "0123456789abcdef+3|" },
         { SPLIT_LINES, "0123456789abcde\r\n", "0123456789abcde|" },
         { SPLIT_LINES, "a\rb\n\r\n", "a\rb||" },
+        { SPLIT_LINES, "a\r\r\n", "a\r|" },
         { SPLIT_AUTO, "7 <13>one7 <13>two", "<13>one|<13>two|" },
         { SPLIT_AUTO, "7 <13>one\n7 <13>two\n", "<13>one||<13>two||" },      /* some put a newline between them */
         { SPLIT_AUTO, "10 <13>a\nb\nc\n<13>d\n5 <1>ab", "<13>a\nb\nc|<13>d|<1>ab|" },
