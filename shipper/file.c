@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "shipper/archive.h"
+#include "shipper/line_end.h"
 #include "shipper/pod.h"
 
 #define MAX_INFLIGHT ((size_t)1 << 40)  /* lines of one file: none of its own, the sink bounds their bytes */
@@ -265,12 +266,28 @@ void file_packed_free(struct file *f)
         f->packed = NULL;
 }
 
-void file_name(struct file *f, const char *host, const char *text, size_t len)
+/* The end of the first line among the n bytes at the file's beginning; NULL: it has none yet. */
+static const char *first_end(const struct file *f, const char *text, size_t n)
+{
+        const struct input_config *in = f->input;
+        struct line_end end;
+        struct err e;
+        const char *lf = memchr(text, '\n', n), *own = NULL;
+        const char mark[2] = { n > 0 ? text[0] : 0, n > 1 ? text[1] : 0 };
+
+        if (in && line_end_init(&end, in->terminator, encoding_by_mark((enum encoding)in->encoding, mark), &e) == 0)
+                own = line_end_find(&end, text, text + n, false);
+        return !own || (lf && lf < own) ? lf : own;
+}
+
+bool file_name(struct file *f, const char *host, const char *text, size_t len, bool all)
 {
         if (len > IDENT_HEAD)
                 len = IDENT_HEAD;
-        const char *lf = memchr(text, '\n', len);
-        f->head_len = (uint32_t)(lf ? (size_t)(lf - text) : len);
+        const char *end = first_end(f, text, len);
+        if (!end && len < IDENT_HEAD && !all)
+                return false;
+        f->head_len = (uint32_t)(end ? (size_t)(end - text) : len);
         f->head_hash = XXH3_64bits(text, f->head_len);
         f->id = ident_of_file(&(struct ident_file){ .host = host,
                                                     .inode = f->inode,
@@ -279,6 +296,7 @@ void file_name(struct file *f, const char *host, const char *text, size_t len)
                                                     .head = text,
                                                     .head_len = f->head_len });
         f->named = true;
+        return true;
 }
 
 bool file_name_from_disk(struct file *f, const char *host)
@@ -286,10 +304,7 @@ bool file_name_from_disk(struct file *f, const char *host)
         char head[IDENT_HEAD];
         ssize_t n = pread(f->fd, head, sizeof(head), 0);
 
-        if (n <= 0 || (n < IDENT_HEAD && !memchr(head, '\n', (size_t)n)))
-                return false;
-        file_name(f, host, head, (size_t)n);
-        return true;
+        return n > 0 && file_name(f, host, head, (size_t)n, false);
 }
 
 /* The segments of a ring are one stream. */

@@ -269,26 +269,11 @@ static void ship_long(struct reader *r, struct file *f, size_t keep, size_t size
         ship_one(r, f, &line, keep);
 }
 
-/* How much of the file's first n bytes is its head: no more than its first line.  False: that has no end yet. */
-static bool find_head(const struct reader *r, const struct file *f, size_t n, size_t *ret_len)
-{
-        const struct weaving *w = weaving_of(r, f);
-        size_t most = n < IDENT_HEAD ? n : IDENT_HEAD;
-        const char *end = w ? line_end_find(&w->end, r->buffer, r->buffer + most, false) : NULL;
-
-        *ret_len = end ? (size_t)(end - r->buffer) : most;
-        return end || most == IDENT_HEAD || memchr(r->buffer, '\n', most);
-}
-
 /* final: nothing comes behind the n bytes. */
 static void name_file(struct reader *r, struct file *f, size_t n, bool final)
 {
-        size_t len;
-
-        if (f->named || (!find_head(r, f, n, &len) && !final))
-                return;                 /* the head is not whole yet */
-        file_name(f, r->config->host, r->buffer, len);
-        file_make_stream(f, r->config->host);
+        if (!f->named && file_name(f, r->config->host, r->buffer, n, final))
+                file_make_stream(f, r->config->host);
 }
 
 /* The rest of a line that was cut will not come. */
