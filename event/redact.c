@@ -128,10 +128,37 @@ static bool find_card(const char *p, size_t *start, size_t *end)
         return false;
 }
 
+/* Where the JSON escape begins that has the byte before `at` and goes on there; `at`: none does. */
+static size_t escape_around(const char *text, size_t at, size_t *ret_len)
+{
+        enum { LONGEST = 6 };           /* \u0041 */
+
+        for (size_t back = 1; back < LONGEST && back <= at; back++) {
+                size_t start = at - back, n = 0;
+                while (n <= start && text[start - n] == '\\')
+                        n++;
+                if (n == 0)
+                        continue;
+                *ret_len = n % 2 == 0 ? 0 : text[start + 1] == 'u' ? LONGEST : 2;
+                return back < *ret_len ? start : at;
+        }
+        return at;
+}
+
+/* No half of an escape is left at either end. */
+static void widen(const char *text, size_t *start, size_t *end)
+{
+        size_t len = 0, at = escape_around(text, *end, &len);
+
+        if (at < *end)
+                *end = at + len;
+        *start = escape_around(text, *start, &len);
+}
+
 /* --- a text --------------------------------------------------------------------------------- */
 
-/* Appends text with what the rule finds replaced; returns how often. */
-static size_t apply(struct redact *r, const struct rule *rule, const char *text, size_t len, struct buf *out)
+/* Appends text with what the rule finds replaced; returns how often. json: the text is a JSON object. */
+static size_t apply(struct redact *r, const struct rule *rule, bool json, const char *text, size_t len, struct buf *out)
 {
         uint64_t before = pattern_gave_up(rule->pattern);
         size_t at = 0, from = 0, count = 0, start, end;
@@ -141,10 +168,14 @@ static size_t apply(struct redact *r, const struct rule *rule, const char *text,
                 from = end > start ? end : end + 1;
                 if (pattern_groups(rule->pattern) > 0)
                         (void)pattern_group(rule->pattern, 1, &start, &end);
-                if (start < at || start == end || (rule->card && !find_card(text, &start, &end)) ||
-                    was_redacted(text, len, start, end))
+                start = start < at ? at : start;
+                if (start >= end || (rule->card && !find_card(text, &start, &end)))
                         continue;
-                if (rule->card)
+                if (json)
+                        widen(text, &start, &end);
+                if (was_redacted(text, len, start, end))
+                        continue;
+                if (rule->card || from < end)
                         from = end;
                 buf_put(out, text + at, start - at);
                 put_instead(r, out, text + start, end - start);
@@ -161,14 +192,14 @@ static size_t apply(struct redact *r, const struct rule *rule, const char *text,
         return count;
 }
 
-static size_t apply_all(struct redact *r, const char **text, size_t *len)
+static size_t apply_all(struct redact *r, bool json, const char **text, size_t *len)
 {
         struct buf *out = &r->a, *other = &r->b;
         size_t count = 0;
 
         for (size_t i = 0; i < r->n; i++) {
                 buf_reset(out);
-                size_t n = apply(r, &r->rules[i], *text, *len, out);
+                size_t n = apply(r, &r->rules[i], json, *text, *len, out);
                 if (n == 0)
                         continue;
                 count += n;
@@ -201,7 +232,7 @@ static size_t put_escaped(struct redact *r, const char *p, size_t n)
         buf_reset(&r->part);
         scan_unescape(&r->part, &(struct scan_value){ SCAN_STRING, p + 1, n - 2 });
         const char *text = buf_cstr(&r->part);
-        size_t len = r->part.len, count = apply_all(r, &text, &len);
+        size_t len = r->part.len, count = apply_all(r, false, &text, &len);
 
         if (count > 0)
                 json_string(&r->json, text, len);
@@ -213,7 +244,7 @@ static size_t put_escaped(struct redact *r, const char *p, size_t n)
 static size_t put_number(struct redact *r, const char *p, size_t n)
 {
         const char *text = p;
-        size_t len = n, count = apply_all(r, &text, &len);
+        size_t len = n, count = apply_all(r, false, &text, &len);
 
         if (count > 0)
                 buf_puts(&r->json, "null");
@@ -260,16 +291,17 @@ static bool is_object(const char *text, size_t len)
 
 size_t redact_run(struct redact *r, const char **text, size_t *len)
 {
+        bool json = is_object(*text, *len);
         size_t count = 0;
 
-        if (is_object(*text, *len)) {
+        if (json) {
                 count = apply_json(r, *text, *len);
                 if (count > 0) {
                         *text = r->json.data;
                         *len = r->json.len;
                 }
         }
-        return count + apply_all(r, text, len);
+        return count + apply_all(r, json, text, len);
 }
 
 /* --- settings ------------------------------------------------------------------------------- */

@@ -61,6 +61,11 @@ static void what_a_rule_finds_is_gone(void **state)
                 { "email", "from a.b+c@mail.example.co.uk to x@y", "from " R " to x@y" },
                 { "email", "{\"to\":\"bob\\u0040example.com\",\"k\":\"a\\n\"}",
                   "{\"to\":\"" R "\",\"k\":\"a\\n\"}" },
+                /* a match that begins or ends inside an escape */
+                { "email", "{\"to\":\"\\b@example.com\"}", "{\"to\":\"" R "\"}" },
+                { "x\\d+", "{\"a\":\"x\\u0041y\",\"b\":\"x\\\\12\"}", "{\"a\":\"x\\u0041y\",\"b\":\"x\\\\12\"}" },
+                { "\\d\\d", "{\"a\":\"x\\u0041y\"}", "{\"a\":\"x" R "y\"}" },
+                { "ab.", "{\"a\":\"ab\\n\\\\c\"}", "{\"a\":\"" R "\\\\c\"}" },
                 { "email", "{\"bob@example.com\":{\"x\":[\"al@example.org\"]}}",
                   "{\"" R "\":{\"x\":[\"" R "\"]}}" },
                 { "password=(\\S+)", "password=secret user=x password=y",
