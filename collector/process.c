@@ -251,7 +251,7 @@ static bool parse(struct process *p, const struct rule *r, int64_t wall_ns, cons
         const struct event_line line = { .wall_ns = wall_ns,
                                          .text = buf_cstr(&p->plain),
                                          .len = p->plain.len };
-        const struct parsed *found = parser_run(r->parser, &line);
+        const struct parsed *found = parser_run(r->parser, NULL, &line);
         take_found(p, r, found);
         return found->fault == PARSE_FINE;
 }
