@@ -280,13 +280,16 @@ static const char *first_end(const struct file *f, const char *text, size_t n)
         return !own || (lf && lf < own) ? lf : own;
 }
 
-bool file_name(struct file *f, const char *host, const char *text, size_t len, bool all)
+bool file_head_is_whole(const struct file *f, const char *text, size_t len)
+{
+        return len >= IDENT_HEAD || first_end(f, text, len);
+}
+
+void file_name(struct file *f, const char *host, const char *text, size_t len)
 {
         if (len > IDENT_HEAD)
                 len = IDENT_HEAD;
         const char *end = first_end(f, text, len);
-        if (!end && len < IDENT_HEAD && !all)
-                return false;
         f->head_len = (uint32_t)(end ? (size_t)(end - text) : len);
         f->head_hash = XXH3_64bits(text, f->head_len);
         f->id = ident_of_file(&(struct ident_file){ .host = host,
@@ -296,7 +299,6 @@ bool file_name(struct file *f, const char *host, const char *text, size_t len, b
                                                     .head = text,
                                                     .head_len = f->head_len });
         f->named = true;
-        return true;
 }
 
 bool file_name_from_disk(struct file *f, const char *host)
@@ -304,7 +306,10 @@ bool file_name_from_disk(struct file *f, const char *host)
         char head[IDENT_HEAD];
         ssize_t n = pread(f->fd, head, sizeof(head), 0);
 
-        return n > 0 && file_name(f, host, head, (size_t)n, false);
+        if (n <= 0 || !file_head_is_whole(f, head, (size_t)n))
+                return false;
+        file_name(f, host, head, (size_t)n);
+        return true;
 }
 
 /* The segments of a ring are one stream. */

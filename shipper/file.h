@@ -164,9 +164,10 @@ void file_look(struct file *f);
 /* text: the file from offset 0.  False: it does not begin as it did when it got its name. */
 bool file_head_fits(const struct file *f, const char *text, size_t n);
 
-/* Gives the file its id from its head: of its first line no more than IDENT_HEAD bytes.  text holds the file from offset 0;
- * all: nothing comes behind it.  False: the head is not whole yet. */
-bool file_name(struct file *f, const char *host, const char *text, size_t len, bool all);
+/* Gives the file its id from its head: of its first line no more than IDENT_HEAD bytes.  text holds the file from offset 0,
+ * its whole head or all that there is. */
+void file_name(struct file *f, const char *host, const char *text, size_t len);
+bool file_head_is_whole(const struct file *f, const char *text, size_t len);
 bool file_name_from_disk(struct file *f, const char *host);     /* open; false: its head is not whole yet */
 void file_make_stream(struct file *f, const char *host);        /* named: ready to write events */
 static inline bool file_has_stream(const struct file *f) { return f->stream.before_offset.data != NULL; }

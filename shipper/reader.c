@@ -272,8 +272,10 @@ static void ship_long(struct reader *r, struct file *f, size_t keep, size_t size
 /* final: nothing comes behind the n bytes. */
 static void name_file(struct reader *r, struct file *f, size_t n, bool final)
 {
-        if (!f->named && file_name(f, r->config->host, r->buffer, n, final))
-                file_make_stream(f, r->config->host);
+        if (f->named || (!final && !file_head_is_whole(f, r->buffer, n)))
+                return;
+        file_name(f, r->config->host, r->buffer, n);
+        file_make_stream(f, r->config->host);
 }
 
 /* The rest of a line that was cut will not come. */

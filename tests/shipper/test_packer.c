@@ -52,7 +52,7 @@ static int set_up(void **state)
         ship_use_batches(r->ship, RECORD);
         for (uint64_t i = 0; i < 3; i++) {
                 r->files[i] = file_new("/var/log/a.log", &r->input, &(struct file_stat){ .inode = i + 1, .birth_ns = 2 });
-                file_name(r->files[i], "web-1", "first\n", 6, true);
+                file_name(r->files[i], "web-1", "first\n", 6);
                 file_make_stream(r->files[i], "web-1");
         }
         *state = r;

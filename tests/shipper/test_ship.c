@@ -51,7 +51,7 @@ static int setup(void **state)
         r->sink = sink_held_new(r->loop, &owner, &limits);
         ship_set_sink(r->ship, r->sink);
         r->file = file_new("/var/log/a.log", &r->input, &(struct file_stat){ .inode = 1, .birth_ns = 2 });
-        file_name(r->file, "web-1", "first\n", 6, true);
+        file_name(r->file, "web-1", "first\n", 6);
         file_make_stream(r->file, "web-1");
         *state = r;
         return 0;
