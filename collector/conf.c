@@ -9,6 +9,7 @@
 
 static const char *const assignments[] = { "cooperative-sticky", "range", NULL };
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+static const char *const on_invalids[] = { [INVALID_REPAIR] = "repair", [INVALID_DEAD_LETTER] = "dead_letter", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
 
 #define FIELD(member) offsetof(struct consumer_config, member)
@@ -82,6 +83,8 @@ static const struct opt rows[] = {
         { "elasticsearch", OPT_TABLE, FIELD(elasticsearch), .table = &es_opts, .help = "output elasticsearch" },
         { "file", OPT_TABLE, FIELD(file), .table = &file_opts, .help = "output file" },
         { "dlq", OPT_TABLE, FIELD(dlq), .table = &dlq_opts, .help = "dead letters" },
+        { "on_invalid", OPT_CHOICE, FIELD(on_invalid), .def = "repair", .choices = on_invalids,
+          .help = "records with double keys, invalid UTF-8 or broken JSON: repair, or leave them to the dead letters" },
         { "process", OPT_TABLES, FIELD(process), .table = &process_opts,
           .help = "what is done to records of others before they are stored; each rule that fits, in their order" },
         { "routes", OPT_TABLES, FIELD(routes), .table = &route_opts,

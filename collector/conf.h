@@ -41,6 +41,7 @@ struct collector_config {
         struct es_config elasticsearch;
         struct file_config file;
         struct dlq_config dlq;
+        int64_t on_invalid;             /* enum on_invalid */
         struct tablelist process;       /* of struct process_config */
         struct tablelist routes;        /* of struct route_config */
         struct audit_config audit;

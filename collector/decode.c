@@ -12,6 +12,7 @@
 #include "collector/naming.h"
 #include "event/event.h"
 #include "event/ident.h"
+#include "event/json_unique.h"
 #include "event/kin.h"
 #include "event/scan.h"
 #include "event/shape.h"
@@ -40,6 +41,9 @@ struct decoder {
         struct shape *shape;       /* owned */
         struct buf rewritten;      /* a foreign event as the document it becomes */
         struct strlist labels;     /* borrowed: headers that become labels */
+        enum on_invalid on_invalid;
+        const char *why;           /* static: what is wrong with the record at hand; NULL: nothing */
+        struct buf unique;         /* an event without its double members */
         struct buf headed;         /* an event with what its headers add */
         struct kin *kin;           /* owned */
         struct form forms[KIN_FORMS];
@@ -102,6 +106,7 @@ void decode_free(struct decoder *d)
         buf_fini(&d->name);
         buf_fini(&d->rewritten);
         buf_fini(&d->headed);
+        buf_fini(&d->unique);
         kin_free(d->kin);
         for (size_t i = 0; i < KIN_FORMS; i++)
                 buf_fini(&d->forms[i].name);
@@ -239,8 +244,8 @@ static void count_shape(struct collector_stats *stats, const struct shape_verdic
 static enum scan_result scan(struct decoder *d, const struct incoming *in, struct scan_value *values,
                              struct scan_info *info)
 {
-        return scan_json_members(in->payload, in->len, d->fields.path, d->fields.n, values, info,
-                                 shape_members(d->shape));
+        return scan_json_record(in->payload, in->len, d->fields.path, d->fields.n, values, info,
+                                shape_members(d->shape));
 }
 
 /* What another sender wrote, as the document it becomes: in and values are that document's then.  True: it is nothing of
@@ -398,6 +403,45 @@ static enum decode_end put_record(struct decoder *d, const struct incoming *doc,
         return ok ? DECODE_OK : DECODE_NO_INDEX;
 }
 
+/* Of two members of one name, at any depth, the first stays. */
+static enum scan_result without_doubles(struct decoder *d, struct incoming *in, struct scan_value *values,
+                                        struct scan_info *info)
+{
+        buf_reset(&d->unique);
+        size_t doubles = json_unique(&d->unique, in->payload, in->len);
+
+        if (doubles == 0)
+                return SCAN_IS_OBJECT;
+        stat_add(&d->stats->double_keys, (int64_t)doubles);
+        in->payload = d->unique.data;
+        in->len = d->unique.len;
+        return scan(d, in, values, info);
+}
+
+/* NULL: nothing, or it is no JSON and does not look like any. */
+static const char *what_is_wrong(struct decoder *d, const struct incoming *in, enum scan_result is,
+                                 const struct scan_info *info)
+{
+        size_t at = 0;
+
+        if (is != SCAN_IS_OBJECT) {
+                while (at < in->len && strchr(" \t\r\n", in->payload[at]))
+                        at++;
+                return at < in->len && in->payload[at] == '{' ? "begins like a JSON object and is none" : NULL;
+        }
+        if (info->invalid_utf8)
+                return "holds bytes that are not UTF-8";
+        buf_reset(&d->unique);
+        if (info->maybe_double && json_unique(&d->unique, in->payload, in->len) > 0)
+                return "has two members of one name";
+        return NULL;
+}
+
+void decode_set_invalid(struct decoder *d, enum on_invalid how)
+{
+        d->on_invalid = how;
+}
+
 /* stranger: it is like none that was learnt. */
 static enum decode_end decode_any(struct decoder *d, const struct incoming *in, bool stranger, struct batch *b)
 {
@@ -408,6 +452,11 @@ static enum decode_end decode_any(struct decoder *d, const struct incoming *in, 
         bool plain = false;
         enum scan_result is = scan(d, &doc, values, &info);
 
+        d->why = d->on_invalid == INVALID_DEAD_LETTER ? what_is_wrong(d, in, is, &info) : NULL;
+        if (d->why) {
+                decode_nothing(d, in, b);
+                return DECODE_INVALID;
+        }
         if (is == SCAN_IS_OBJECT && info.invalid_utf8) {
                 stat_inc(&d->stats->utf8_repaired);
                 json_repair_utf8(&text, in->payload, in->len);
@@ -415,6 +464,8 @@ static enum decode_end decode_any(struct decoder *d, const struct incoming *in, 
                 doc.len = text.len;
                 is = scan(d, &doc, values, &info);
         }
+        if (is == SCAN_IS_OBJECT && info.maybe_double)
+                is = without_doubles(d, &doc, values, &info);
         if (is == SCAN_IS_OBJECT)
                 plain = reshape(d, &doc, values);
         if (in->nheaders > 0)
@@ -433,7 +484,7 @@ static enum decode_end decode_any(struct decoder *d, const struct incoming *in, 
 
 const char *decode_why(const struct decoder *d)
 {
-        return d->route->why;
+        return d->why ? d->why : d->route->why;
 }
 
 enum decode_end decode(struct decoder *d, const struct incoming *in, struct batch *b)

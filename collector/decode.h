@@ -7,7 +7,9 @@
  *
  * The id is the event's own where Sluice gave it one (scheme prefix at event.id), else the text or number at
  * id_field when that is set and there is one of 1 to 512 bytes (Elasticsearch takes no more), else it names the Kafka
- * record: the same record gets the same id at every re-send.  Invalid UTF-8 is repaired.  What the record's
+ * record: the same record gets the same id at every re-send.  What would spoil a document, invalid UTF-8
+ * and members of one name at any depth, is repaired, and a record that begins like an object and is none is text; or all three
+ * are left to the dead letters.  What the record's
  * headers tell is added (collector/headers.h), and rules process the document (collector/process.h); index template, id_field and routes see it.  One thread.
  */
 #ifndef SLUICE_COLLECTOR_DECODE_H
@@ -36,16 +38,20 @@ int decode_set_routes(struct decoder *d, const struct tablelist *routes, struct 
 /* process: of struct process_config, borrowed; likewise. */
 int decode_set_process(struct decoder *d, const struct tablelist *process, struct err *e) MUST_CHECK;
 
+enum on_invalid { INVALID_REPAIR, INVALID_DEAD_LETTER };
+void decode_set_invalid(struct decoder *d, enum on_invalid how);        /* INVALID_REPAIR without this */
+
 enum decode_end {
         DECODE_NO_INDEX,        /* a record without dest was added: a field of the index template is missing */
         DECODE_OK,
         DECODE_DEAD,            /* as OK, but a rule sends it to the dead letters: decode_why */
+        DECODE_INVALID,         /* the record as it came was added, and may not be repaired: decode_why */
         DECODE_DROP,            /* nothing was added: a rule drops it */
 };
 
 /* Adds one record with value, id and dest to b. */
 enum decode_end decode(struct decoder *d, const struct incoming *in, struct batch *b);
-const char *decode_why(const struct decoder *d);        /* after DECODE_DEAD: the rule; borrowed */
+const char *decode_why(const struct decoder *d);        /* after DECODE_DEAD the rule, after DECODE_INVALID what is wrong; borrowed */
 
 /* The same for what is no document: the payload as it is, the id of the record, no dest. */
 void decode_nothing(const struct decoder *d, const struct incoming *in, struct batch *b);

@@ -13,8 +13,9 @@
 
 /* What record.meta holds; a dead letter has its time in a header and its cause here instead. */
 enum { OFFSET, TIMESTAMP, CAUSE = TIMESTAMP };
-enum cause { REFUSED, NO_INDEX, BAD_BATCH, ROUTED, PARKED };
-static const char *const cause_name[] = { [REFUSED] = "rejected", [NO_INDEX] = "no_index", [BAD_BATCH] = "bad_batch", [ROUTED] = "route", [PARKED] = "parked" };
+enum cause { REFUSED, NO_INDEX, BAD_BATCH, ROUTED, PARKED, INVALID };
+static const char *const cause_name[] = { [REFUSED] = "rejected", [NO_INDEX] = "no_index", [BAD_BATCH] = "bad_batch",
+                                          [ROUTED] = "route",     [PARKED] = "parked",     [INVALID] = "invalid" };
 
 struct deliver {
         struct loop *loop;
@@ -99,7 +100,8 @@ static struct stat_value *dead_count(struct deliver *d, enum cause cause)
                                               [NO_INDEX] = &d->stats->dead_no_index,
                                               [BAD_BATCH] = &d->stats->dead_bad_batch,
                                               [ROUTED] = &d->stats->dead_route,
-                                              [PARKED] = &d->stats->dead_parked };
+                                              [PARKED] = &d->stats->dead_parked,
+                                              [INVALID] = &d->stats->dead_invalid };
         return counts[cause];
 }
 
@@ -244,6 +246,8 @@ static void take_document(struct deliver *d, struct partition *p, uint64_t seq, 
         came_from(d, p, seq, in);
         if (how == DECODE_DEAD)
                 send_unindexable(d, ROUTED, decode_why(d->decoder));
+        else if (how == DECODE_INVALID)
+                send_unindexable(d, INVALID, decode_why(d->decoder));
         else if (how == DECODE_NO_INDEX && collector_output(d->config) == OUTPUT_ELASTICSEARCH)
                 send_unindexable(d, NO_INDEX, "no index name: a field of the template is missing");
         if (full(d)) {
@@ -378,6 +382,7 @@ struct deliver *deliver_new(struct loop *l, const struct collector_config *confi
         if (!decoder)
                 return NULL;
         decode_set_labels(decoder, &config->kafka.headers);
+        decode_set_invalid(decoder, (enum on_invalid)config->on_invalid);
         if (decode_set_process(decoder, &config->process, e) < 0 || decode_set_routes(decoder, &config->routes, e) < 0) {
                 decode_free(decoder);
                 return NULL;

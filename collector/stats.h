@@ -29,6 +29,7 @@
         X(COUNTER, dead_rejected, "records_dead_lettered_total", "reason=\"rejected\"", DEAD)               \
         X(COUNTER, dead_no_index, "records_dead_lettered_total", "reason=\"no_index\"", DEAD)               \
         X(COUNTER, dead_bad_batch, "records_dead_lettered_total", "reason=\"bad_batch\"", DEAD)              \
+        X(COUNTER, dead_invalid, "records_dead_lettered_total", "reason=\"invalid\"", DEAD)                 \
         X(COUNTER, dead_parked, "records_dead_lettered_total", "reason=\"parked\"", DEAD)                   \
         X(COUNTER, dead_route, "records_dead_lettered_total", "reason=\"route\"", DEAD)                     \
         X(COUNTER, dropped_route, "records_dropped_total", "reason=\"route\"", DROPPED)                     \

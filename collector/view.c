@@ -31,7 +31,8 @@ static int64_t dropped(const struct collector_stats *s)
 static int64_t dead_lettered(const struct collector_stats *s)
 {
         return stat_get(&s->dead_rejected) + stat_get(&s->dead_no_index) + stat_get(&s->dead_bad_batch) +
-               stat_get(&s->dead_route) + stat_get(&s->dead_parked);
+               stat_get(&s->dead_route) + stat_get(&s->dead_parked) +
+               stat_get(&s->dead_invalid);
 }
 
 int64_t collector_settled(const struct collector *c)

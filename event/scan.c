@@ -406,11 +406,23 @@ enum scan_result scan_json_members(const char *text, size_t len, const char *con
 enum scan_result scan_json_doubles(const char *text, size_t len, const char *const *paths, size_t n,
                                    struct scan_value *values, struct scan_info *info)
 {
-        uint64_t filter[FILTER_WORDS] = { 0 };
-        struct scanner s = {
-                .p = text, .end = text + len, .paths = paths, .values = values, .filter = filter
-        };
+        return scan_json_record(text, len, paths, n, values, info, NULL);
+}
 
+enum scan_result scan_json_record(const char *text, size_t len, const char *const *paths, size_t n,
+                                  struct scan_value *values, struct scan_info *info,
+                                  struct scan_members *members)
+{
+        uint64_t filter[FILTER_WORDS] = { 0 };
+        struct scanner s = { .p = text,
+                             .end = text + len,
+                             .paths = paths,
+                             .values = values,
+                             .members = members,
+                             .filter = filter };
+
+        if (members)
+                members->n = 0;
         return scan_all(&s, n, info);
 }
 

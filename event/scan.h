@@ -39,7 +39,7 @@ enum scan_result {
 struct scan_info {
         bool has_newline;       /* a raw newline between tokens: must be blanked before it goes into a bulk */
         bool invalid_utf8;      /* somewhere in a string */
-        bool maybe_double;      /* scan_json_doubles: a name may stand twice in one object, at any depth; false: none does */
+        bool maybe_double;      /* scan_json_doubles, scan_json_record: a name may stand twice in one object, at any depth; false: none does */
 };
 
 /* values[i] receives paths[i]; n is at most SCAN_PATHS.  All are SCAN_ABSENT
@@ -73,6 +73,10 @@ enum scan_result scan_json_members(const char *text, size_t len, const char *con
 /* p: behind a string's opening quote.  Its closing quote; NULL: it has none before end, or is not well-formed JSON in valid
  * UTF-8. */
 const char *scan_string_end(const char *p, const char *end);
+
+/* Both at once. */
+enum scan_result scan_json_record(const char *text, size_t len, const char *const *paths, size_t n,
+                                  struct scan_value *values, struct scan_info *info, struct scan_members *members);
 
 /* Appends a string value of scan_json's with its escapes undone (lone surrogates
  * become U+FFFD).  Bytes that are not UTF-8 stay as they are. */

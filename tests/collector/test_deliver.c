@@ -78,7 +78,8 @@ static void check_ledger(const struct rig *r)
 
         assert_int_equal(stat_get(&s->consumed),
                          stat_get(&s->indexed) + stat_get(&s->duplicate) + stat_get(&s->dead_rejected) +
-                                 stat_get(&s->dead_no_index) + stat_get(&s->dead_parked) + stat_get(&s->dropped_tombstone) +
+                                 stat_get(&s->dead_no_index) + stat_get(&s->dead_parked) +
+                                 stat_get(&s->dead_invalid) + stat_get(&s->dropped_tombstone) +
                                  stat_get(&s->dropped_refused) + stat_get(&s->in_flight));
         assert_int_equal(stat_get(&s->in_flight), r->p->held);
 }
@@ -188,6 +189,32 @@ static void a_parked_document_is_a_dead_letter_of_its_own_kind(void **state)
         sink_held_answer(r->dead, 0, VERDICT_DONE, 0, NULL);
         assert_int_equal(partition_committable(r->p), 1);
         assert_int_equal(stat_get(&r->stats.dead_parked), 1);
+}
+
+static void a_record_that_may_not_be_repaired_is_a_dead_letter_as_it_came(void **state)
+{
+        struct rig *r = *state;
+        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, r };
+        struct err e = { 0 };
+
+        deliver_free(r->deliver);
+        r->config.on_invalid = INVALID_DEAD_LETTER;
+        r->deliver = deliver_new(r->loop, &r->config, &r->stats, &hooks, &e);
+        r->index->owner = deliver_index_owner(r->deliver);
+        r->dead->owner = deliver_dead_owner(r->deliver);
+        deliver_set_sinks(r->deliver, r->index, r->dead, 256 * 1024);
+        take(r, "{\"a\":1,\"a\":2}");
+        take(r, "{\"a\":1}");
+        flush(r);
+        assert_int_equal(sink_held_count(r->index), 1);
+        assert_int_equal(sink_held_count(r->dead), 1);
+        assert_true(sink_held_value_has(r->dead, 0, "{\"a\":1,\"a\":2}"));
+        assert_string_equal(header(sink_held_record(r->dead, 0), "sluice.reason"), "invalid");
+        assert_string_equal(header(sink_held_record(r->dead, 0), "sluice.error"), "has two members of one name");
+        sink_held_answer(r->dead, 0, VERDICT_DONE, 0, NULL);
+        sink_held_answer(r->index, 0, VERDICT_DONE, 201, NULL);
+        assert_int_equal(stat_get(&r->stats.dead_invalid), 1);
+        assert_int_equal(partition_committable(r->p), 2);
 }
 
 static void without_a_topic_the_letter_is_one_line_of_a_file(void **state)
@@ -324,6 +351,7 @@ int main(void)
                 TEST(mixed_verdicts_settle_each_record_for_itself),
                 TEST(a_dead_letter_says_what_why_and_where_from),
                 TEST(a_parked_document_is_a_dead_letter_of_its_own_kind),
+                TEST(a_record_that_may_not_be_repaired_is_a_dead_letter_as_it_came),
                 TEST(without_a_topic_the_letter_is_one_line_of_a_file),
                 TEST(a_dead_letter_that_is_refused_is_counted_as_dropped),
                 TEST(a_tombstone_is_settled_at_once),
