@@ -11,6 +11,7 @@
 #include "sinks/es_control.h"
 #include "sinks/es_health.h"
 #include "sinks/es_install.h"
+#include "sinks/es_sniff.h"
 #include "sinks/http_client.h"
 
 #define BULK_PATH                                                                                            \
@@ -36,6 +37,9 @@ struct elasticsearch {
         struct es_control control;
         struct es_nodes nodes;
         struct es_health health;
+        char *bulk_path;            /* owned */
+        bool sniffs;
+        struct es_sniff sniff;      /* likewise, and the templates come after it */
         struct es_install install; /* nothing is sent until it is settled */
         struct timer node_timer;   /* all closed nodes rest: the first is usable again */
 
@@ -112,6 +116,11 @@ static void send_bulk(struct es_bulk *b, struct es_node *node)
         http_send(es->http, &b->request);
 }
 
+static bool may_send(const struct elasticsearch *es)
+{
+        return (!es->sniffs || es->sniff.done) && es_install_settled(&es->install);
+}
+
 /* Moves on whatever can move on.  Calls nobody back. */
 static void pump(struct elasticsearch *es)
 {
@@ -122,7 +131,7 @@ static void pump(struct elasticsearch *es)
                 return;
         while (es->bulks.bodies < es->max_bodies && (b = es_bulks_first(&es->bulks, BULK_QUEUED)) != NULL)
                 build(b);
-        while (es_install_settled(&es->install) && es->bulks.requests < es_control_requests(&es->control) &&
+        while (may_send(es) && es->bulks.requests < es_control_requests(&es->control) &&
                (b = es_bulks_first(&es->bulks, BULK_BUILT)) != NULL) {
                 struct es_node *node =
                         es_nodes_pick(&es->nodes, loop_now_ms(es->sink.loop), b->shunned, &wait_ms);
@@ -156,6 +165,27 @@ static void on_probed(void *arg, const struct es_node *node, bool well)
         stat_inc(well ? &es->stats.probes_well : &es->stats.probes_failed);
         show_nodes(es);
         pump(es);
+}
+
+static void see_to_templates(struct elasticsearch *es)
+{
+        if (es_install_settled(&es->install))
+                pump(es);
+        else
+                es_install_start(&es->install);
+}
+
+/* No bulk has gone out, so nobody holds on to a node. */
+static void on_sniffed(void *arg)
+{
+        struct elasticsearch *es = arg;
+
+        es_health_fini(&es->health);
+        for (size_t i = 0; i < es->sniff.found.n; i++)
+                es_nodes_add(&es->nodes, es->sniff.found.v[i], es->bulk_path);
+        es_health_init(&es->health);
+        show_nodes(es);
+        see_to_templates(es);
 }
 
 static void on_installed(void *arg)
@@ -358,7 +388,9 @@ static const char *es_trouble(struct sink *s)
         int64_t age_ms = oldest ? loop_now_ms(s->loop) - oldest->sent_ms : 0;
 
         buf_reset(&es->sentence);
-        if (es_install_trouble(&es->install))
+        if (es->sniff.why && !es->sniff.done)
+                buf_puts(&es->sentence, es->sniff.why);
+        else if (es_install_trouble(&es->install))
                 buf_puts(&es->sentence, es_install_trouble(&es->install));
         else if (b)
                 buf_puts(&es->sentence, b->why);
@@ -401,6 +433,7 @@ static void es_close(struct sink *s)
 
         timer_disarm(s->loop, &es->node_timer);
         es_health_fini(&es->health);
+        es_sniff_fini(&es->sniff);
         es_install_fini(&es->install);
         es_builder_stop(es->builder); /* first: until then the workers read the batches */
         for (int state = 0; state < BULK_NSTATES; state++)
@@ -413,6 +446,7 @@ static void es_free(struct sink *s)
         struct elasticsearch *es = es_of(s);
 
         es_health_fini(&es->health);
+        es_sniff_fini(&es->sniff);
         es_install_fini(&es->install);
         es_builder_free(es->builder);
         http_client_free(es->http);
@@ -421,6 +455,7 @@ static void es_free(struct sink *s)
         for (size_t i = 0; i < es->urls.n; i++)
                 free(es->urls.v[i]);
         free(es->urls.v);
+        free(es->bulk_path);
         free(es->index);
         free(es);
 }
@@ -529,11 +564,27 @@ static void init_parts(struct elasticsearch *es, const struct es_config *c)
         };
         es_bulks_init(&es->bulks);
         es_control_init(&es->control, &control);
-        char *path = c->pipeline ? xasprintf(BULK_PATH "&pipeline=%s", c->pipeline) : xstrdup(BULK_PATH);
-        es_nodes_init(&es->nodes, &c->urls, path, &node);
-        free(path);
+        es->bulk_path = c->pipeline ? xasprintf(BULK_PATH "&pipeline=%s", c->pipeline) : xstrdup(BULK_PATH);
+        es_nodes_init(&es->nodes, &c->urls, es->bulk_path, &node);
         show_control(es);
         show_nodes(es);
+}
+
+static void start_sniff(struct elasticsearch *es, const struct es_config *c)
+{
+        es->sniffs = true;
+        es->sniff = (struct es_sniff){
+                .loop = es->sink.loop,
+                .http = es->http,
+                .urls = &es->urls,
+                .connect_timeout_ms = c->connect_timeout_ms,
+                .request_timeout_ms = c->request_timeout_ms,
+                .retry_base_ms = c->retry_base_ms,
+                .retry_max_ms = c->retry_max_ms,
+                .settled = on_sniffed,
+                .arg = es,
+        };
+        es_sniff_start(&es->sniff);
 }
 
 struct sink *sink_elasticsearch_new(struct loop *l, const struct es_config *c, const struct sink_owner *owner,
@@ -564,7 +615,9 @@ struct sink *sink_elasticsearch_new(struct loop *l, const struct es_config *c, c
                 es_free(&es->sink);
                 return NULL;
         }
-        if (!es_install_settled(&es->install))
-                es_install_start(&es->install);
+        if (c->sniff)
+                start_sniff(es, c);
+        else
+                see_to_templates(es);
         return &es->sink;
 }

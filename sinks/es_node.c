@@ -130,6 +130,15 @@ void es_nodes_init(struct es_nodes *ns, const struct strlist *urls, const char *
         ns->turn = (size_t)(random_u64() % ns->n);
 }
 
+void es_nodes_add(struct es_nodes *ns, const char *url, const char *path)
+{
+        for (size_t i = 0; i < ns->n; i++)
+                CHECK(ns->v[i].outstanding == 0);
+        ns->v = xrealloc(ns->v, (ns->n + 1) * sizeof *ns->v);
+        ns->v[ns->n] = (struct es_node){ 0 };
+        node_init(&ns->v[ns->n++], url, path, &ns->config);
+}
+
 void es_nodes_fini(struct es_nodes *ns)
 {
         for (size_t i = 0; i < ns->n; i++) {

@@ -63,6 +63,8 @@ const char *es_url_shown(const char *url);
 
 /* path: what a bulk is sent to, with its query: "/_bulk?filter_path=..." */
 void es_nodes_init(struct es_nodes *ns, const struct strlist *urls, const char *path, const struct es_node_config *config);
+/* One more, before any bulk went out: it may move those that are there. */
+void es_nodes_add(struct es_nodes *ns, const char *url, const char *path);
 void es_nodes_fini(struct es_nodes *ns);                /* zeroed struct ok */
 
 /* For a bulk.  shunned (NULL: none) is taken only when no other can be.  NULL: none can be used now; then
