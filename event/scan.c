@@ -46,15 +46,22 @@ struct match {
 enum { DIGIT = 1, SPACE = 2, HEX = 4, ESCAPED = 8 };
 
 static const uint8_t class[256] = {
-        ['\t'] = SPACE,       ['\n'] = SPACE,
-        ['\r'] = SPACE,       [' '] = SPACE,
+        ['\t'] = SPACE,
+        ['\n'] = SPACE,
+        ['\r'] = SPACE,
+        [' '] = SPACE,
         ['0' ... '9'] = DIGIT | HEX,
         ['A' ... 'F'] = HEX,
-        ['a'] = HEX,          ['b'] = HEX | ESCAPED,
-        ['c' ... 'e'] = HEX,  ['f'] = HEX | ESCAPED,
-        ['"'] = ESCAPED,      ['\\'] = ESCAPED,
-        ['/'] = ESCAPED,      ['n'] = ESCAPED,
-        ['r'] = ESCAPED,      ['t'] = ESCAPED,
+        ['a'] = HEX,
+        ['b'] = HEX | ESCAPED,
+        ['c' ... 'e'] = HEX,
+        ['f'] = HEX | ESCAPED,
+        ['"'] = ESCAPED,
+        ['\\'] = ESCAPED,
+        ['/'] = ESCAPED,
+        ['n'] = ESCAPED,
+        ['r'] = ESCAPED,
+        ['t'] = ESCAPED,
 };
 
 static inline bool is(char c, int what)

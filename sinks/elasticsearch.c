@@ -37,9 +37,9 @@ struct elasticsearch {
         struct es_control control;
         struct es_nodes nodes;
         struct es_health health;
-        char *bulk_path;            /* owned */
+        char *bulk_path; /* owned */
         bool sniffs;
-        struct es_sniff sniff;      /* likewise, and the templates come after it */
+        struct es_sniff sniff;     /* likewise, and the templates come after it */
         struct es_install install; /* nothing is sent until it is settled */
         struct timer node_timer;   /* all closed nodes rest: the first is usable again */
 
