@@ -110,8 +110,9 @@ static void find_topics(struct kafka_probe *p, const char *topic, struct strlist
 
 static void check_kafka(const struct collector_config *c, struct report *r)
 {
-        struct kafka_probe *p =
-                kafka_probe_new(c->kafka.brokers, &c->kafka.librdkafka, c->start_timeout_ms, r);
+        const struct kafka_place place = { .brokers = c->kafka.brokers, .security = &c->kafka.security,
+                                           .properties = &c->kafka.librdkafka, .group = c->kafka.group };
+        struct kafka_probe *p = kafka_probe_new(&place, c->start_timeout_ms, r);
 
         if (!p)
                 return;

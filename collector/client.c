@@ -119,7 +119,7 @@ static int make_client(struct consume *c, struct err *e)
 
         for (size_t i = 0; i < all.n; i++)      /* borrowed strings; the user's come last and win */
                 all.v[i] = i < ndefaults ? (char *)fetch_defaults[i] : user->v[i - ndefaults];
-        int r = kafka_conf_new(c->config->kafka.brokers, &all, &conf, e);
+        int r = kafka_conf_new(c->config->kafka.brokers, &c->config->kafka.security, &all, &conf, e);
         free(all.v);
         if (r < 0)
                 return r;

@@ -27,6 +27,7 @@ static const struct opt consumer_rows[] = {
         { "session_timeout", OPT_DURATION, FIELD(session_timeout_ms), .def = "10 s", .min = 6000, .max = 300000,
           .help = "a killed collector's partitions stand still for so long" },
         { "headers", OPT_LIST, FIELD(headers), .help = "record headers that become labels, by name" },
+        { "security", OPT_TABLE, FIELD(security), .table = &kafka_security_opts, .help = "TLS, and the user" },
         { "librdkafka", OPT_LIST, FIELD(librdkafka),
           .help = "properties passed through, as \"name=value\"; those that break a promise are refused" },
 };

@@ -4,6 +4,7 @@
 #define SLUICE_COLLECTOR_CONF_H
 
 #include "config/opt.h"
+#include "sinks/kafka_security.h"
 #include "sinks/output.h"
 
 enum assignment { ASSIGN_COOPERATIVE, ASSIGN_RANGE };
@@ -16,6 +17,7 @@ struct consumer_config {
         int64_t assignment;             /* enum assignment */
         int64_t session_timeout_ms;
         struct strlist headers;         /* collector/headers.h */
+        struct kafka_security security;
         struct strlist librdkafka;
 };
 

@@ -104,6 +104,7 @@ static struct sink *open_topic(struct loop *l, const struct collector_config *c,
                                            .topic = c->dlq.topic,
                                            .linger_ms = 5,
                                            .compression = KAFKA_LZ4,
+                                           .security = c->kafka.security,
                                            .librdkafka = c->kafka.librdkafka };
 
         return sink_kafka_new(l, &dead, owner, limits, e);

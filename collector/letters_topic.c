@@ -211,7 +211,7 @@ static rd_kafka_t *make_client(struct topic *t, rd_kafka_type_t type, const char
         const struct consumer_config *k = &t->config->kafka;
         rd_kafka_conf_t *conf;
         char why[512];
-        int r = kafka_conf_new(k->brokers, &k->librdkafka, &conf, e);
+        int r = kafka_conf_new(k->brokers, &k->security, &k->librdkafka, &conf, e);
 
         if (r < 0)
                 return NULL;

@@ -177,8 +177,9 @@ static void check_state(const char *dir, struct report *r)
 
 static void check_kafka(const struct shipper_config *c, struct report *r)
 {
-        struct kafka_probe *p =
-                kafka_probe_new(c->kafka.brokers, &c->kafka.librdkafka, c->start_timeout_ms, r);
+        const struct kafka_place place = { .brokers = c->kafka.brokers, .security = &c->kafka.security,
+                                           .properties = &c->kafka.librdkafka };
+        struct kafka_probe *p = kafka_probe_new(&place, c->start_timeout_ms, r);
 
         if (p)
                 kafka_probe_topic(p, c->kafka.topic, c->max_line_bytes + EVENT_BYTES);

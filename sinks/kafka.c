@@ -576,7 +576,7 @@ static int make_confs(struct kafka *k, const struct kafka_config *c, struct err 
         };
         int r;
 
-        if ((r = kafka_conf_new(c->brokers, NULL, &k->conf, e)) < 0 ||
+        if ((r = kafka_conf_new(c->brokers, &c->security, NULL, &k->conf, e)) < 0 ||
             (r = set_defaults(k->conf, c, e)) < 0 || (r = kafka_conf_apply(k->conf, &c->librdkafka, e)) < 0 ||
             (r = set_promises(k->conf, e)) < 0)
                 return r;
@@ -656,6 +656,8 @@ static const struct opt opts[] = {
           .max = 60000, .help = "how long a record waits for others to be sent with it" },
         { "compression", OPT_CHOICE, offsetof(struct kafka_config, compression), .def = "lz4",
           .choices = kafka_codecs, .help = "of what is sent; consumers undo it by themselves" },
+        { "security", OPT_TABLE, offsetof(struct kafka_config, security), .table = &kafka_security_opts,
+          .help = "TLS, and the user" },
         { "librdkafka", OPT_LIST, offsetof(struct kafka_config, librdkafka),
           .help = "properties of librdkafka, each \"name=value\"" },
 };

@@ -16,6 +16,7 @@
 #define SLUICE_SINKS_KAFKA_H
 
 #include "config/opt.h"
+#include "sinks/kafka_security.h"
 #include "sinks/sink.h"
 
 enum kafka_codec { KAFKA_LZ4, KAFKA_NONE, KAFKA_GZIP, KAFKA_SNAPPY, KAFKA_ZSTD };
@@ -26,6 +27,7 @@ struct kafka_config {
         char *topic;
         int64_t linger_ms;
         int64_t compression;            /* enum kafka_codec */
+        struct kafka_security security;
         struct strlist librdkafka;      /* "name=value": passed through, promise-breaking ones refused */
         bool ask_limit;                 /* no setting: ask the broker what the topic takes, for sink.max_value */
 };

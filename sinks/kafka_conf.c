@@ -140,9 +140,8 @@ static int apply(rd_kafka_conf_t *conf, const char *property, struct err *e)
 const char *kafka_brokers_fault(const char *brokers)
 {
         if (strchr(brokers, '@'))
-                return "must not hold credentials (they would be shown); set sasl.username and sasl.password "
-                       "in "
-                       "librdkafka";
+                return "must not hold credentials (they would be shown); set username and password in "
+                       "kafka.security";
         if (strncmp(brokers, "http", 4) == 0 && strstr(brokers, "://"))
                 return "takes HOST:PORT,... without http://";
         return NULL;
@@ -204,8 +203,8 @@ int kafka_conf_apply(rd_kafka_conf_t *conf, const struct strlist *properties, st
         return 0;
 }
 
-int kafka_conf_new(const char *brokers, const struct strlist *properties, rd_kafka_conf_t **ret,
-                   struct err *e)
+int kafka_conf_new(const char *brokers, const struct kafka_security *security, const struct strlist *properties,
+                   rd_kafka_conf_t **ret, struct err *e)
 {
         static const struct {
                 const char *name, *value;
@@ -222,6 +221,8 @@ int kafka_conf_new(const char *brokers, const struct strlist *properties, rd_kaf
         kafka_conf_log(conf);
         for (size_t i = 0; r == 0 && i < ARRAY_LEN(defaults); i++)
                 r = kafka_conf_set(conf, defaults[i].name, defaults[i].value, e);
+        if (r == 0 && security)
+                r = kafka_security_apply(conf, security, e);
         if (r == 0)
                 r = kafka_conf_apply(conf, properties, e);
         if (r < 0) {
@@ -234,10 +235,29 @@ int kafka_conf_new(const char *brokers, const struct strlist *properties, rd_kaf
 
 /* --- what went wrong, in one sentence --------------------------------------------------------- */
 
+/* librdkafka's SCRAM before 2.6.1 is not that of RFC 5802, which Kafka 4 insists on (librdkafka pull request 4895). */
+static const char *scram_hint(const char *why)
+{
+        return strstr(why, "SCRAM") && rd_kafka_version() < 0x020601ff
+                       ? "; if this is Kafka 4: it takes SCRAM only from librdkafka 2.6.1 and later, so use plain with tls"
+                       : "";
+}
+
+/* What OpenSSL says, for people; NULL: it says it well enough. */
+static const char *of_certificates(const char *why)
+{
+        if (strstr(why, "certificate verify failed") || strstr(why, "certificate could not be verified"))
+                return "its certificate is signed by no authority that is trusted, or for another name (ca_file, brokers)";
+        if (strstr(why, "certificate required") || strstr(why, "alert number 116"))
+                return "it wants a client certificate (client_cert, client_key)";
+        return NULL;
+}
+
 /* "sasl_ssl://kafka:9093/1: Connect to ipv4#10.0.0.1:9093 failed: Connection refused (after 2ms in state CONNECT)"
  *  -> kafka:9093, Connection refused */
 void kafka_sentence(const char *text, char *ret, size_t size)
 {
+        static const char refusal[] = "SASL authentication error: ";
         const char *name = strstr(text, "://"), *why, *end, *failed;
 
         name = name != NULL ? name + 3 : text;
@@ -247,10 +267,19 @@ void kafka_sentence(const char *text, char *ret, size_t size)
                 return;
         }
         why += 2;
-        if ((failed = strstr(why, " failed: ")) != NULL)
-                why = failed + strlen(" failed: ");
         if ((end = strstr(why, " (after ")) == NULL)
                 end = why + strlen(why);
-        snprintf(ret, size, "kafka broker %.*s cannot be reached: %.*s", (int)strcspn(name, "/ "), name,
-                 (int)(end - why), why);
+        int name_len = (int)strcspn(name, "/ ");
+        if (strncmp(why, refusal, strlen(refusal)) == 0) {
+                why += strlen(refusal);
+                snprintf(ret, size, "kafka broker %.*s refuses the credentials: %.*s%s", name_len, name, (int)(end - why), why,
+                         scram_hint(why));
+                return;
+        }
+        if ((failed = strstr(why, " failed: ")) != NULL)
+                why = failed + strlen(" failed: ");
+        if (of_certificates(why))
+                snprintf(ret, size, "kafka broker %.*s cannot be reached: %s", name_len, name, of_certificates(why));
+        else
+                snprintf(ret, size, "kafka broker %.*s cannot be reached: %.*s", name_len, name, (int)(end - why), why);
 }

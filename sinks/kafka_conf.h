@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "config/opt.h"
+#include "sinks/kafka_security.h"
 
 /* Refused, unknown or malformed: -EINVAL, the message names the property and the reason. */
 int kafka_conf_check(const char *property, struct err *e) MUST_CHECK;   /* "name=value" */
@@ -25,8 +26,10 @@ const char *kafka_brokers_fault(const char *brokers);
 /* Both of the above for a table of settings: complains of brokers (NULL: not set, no fault) and each property. */
 void kafka_conf_check_all(const char *brokers, const struct strlist *properties, struct opt_errors *errors);
 
-/* 0 and a new conf (the caller's until rd_kafka_new takes it). properties: applied at once; NULL: none yet. */
-int kafka_conf_new(const char *brokers, const struct strlist *properties, rd_kafka_conf_t **ret, struct err *e) MUST_CHECK;
+/* 0 and a new conf (the caller's until rd_kafka_new takes it). security: NULL for none. properties: applied
+ * at once; NULL: none yet. */
+int kafka_conf_new(const char *brokers, const struct kafka_security *security, const struct strlist *properties,
+                   rd_kafka_conf_t **ret, struct err *e) MUST_CHECK;
 int kafka_conf_apply(rd_kafka_conf_t *conf, const struct strlist *properties, struct err *e) MUST_CHECK;
 int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *e) MUST_CHECK;
 

@@ -65,14 +65,19 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
 }
 
 /* A consumer, since a producer has every topic that it hears of created; without a group it reads nothing. */
-static rd_kafka_t *open_handle(struct kafka_probe *p, const char *brokers, const struct strlist *properties,
-                               struct err *e)
+static rd_kafka_t *open_handle(struct kafka_probe *p, const struct kafka_place *place, struct err *e)
 {
         rd_kafka_conf_t *conf;
         char why[512];
 
-        if (kafka_conf_new(brokers, properties, &conf, e) < 0)
+        if (kafka_conf_new(place->brokers, place->security, place->properties, &conf, e) < 0)
                 return NULL;
+        /* It joins none; but librdkafka crashes when it is asked for a group's offsets, has none of its own and finds
+         * the coordinator loading (librdkafka issue 5040). */
+        if (place->group && kafka_conf_set(conf, "group.id", place->group, e) < 0) {
+                rd_kafka_conf_destroy(conf);
+                return NULL;
+        }
         rd_kafka_conf_set_error_cb(conf, on_error);
         rd_kafka_conf_set_log_cb(conf, on_log);
         rd_kafka_conf_set_opaque(conf, p);
@@ -102,15 +107,14 @@ static rd_kafka_resp_err_t fetch_metadata(struct kafka_probe *p)
 static const char *advice(const struct kafka_probe *p)
 {
         if (p->not_permitted)
-                return "set the SASL properties in kafka.librdkafka";
+                return "look at sasl, username and password in kafka.security";
         if (strstr(p->why, "resolve"))
                 return "look at kafka.brokers and at the name service";
         if (strstr(p->why, "refused"))
                 return "nothing listens there: is the broker up, is the port in kafka.brokers right?";
         if (strstr(p->why, "SSL") || strstr(p->why, "ssl"))
-                return "set security.protocol and the ssl properties in kafka.librdkafka";
-        return "look at kafka.brokers, at the network, and whether this port wants TLS or not "
-               "(security.protocol)";
+                return "look at tls and the certificates in kafka.security";
+        return "look at kafka.brokers, at the network, and whether this port wants TLS, a user, or neither (kafka.security)";
 }
 
 static void tell_unreachable(struct kafka_probe *p, const char *subject, rd_kafka_resp_err_t err)
@@ -148,12 +152,12 @@ static char *subject_of(const char *brokers)
         return xasprintf("kafka %s", at ? at + 1 : brokers);
 }
 
-static bool ask_cluster(struct kafka_probe *p, const char *brokers, const struct strlist *properties)
+static bool ask_cluster(struct kafka_probe *p, const struct kafka_place *place)
 {
         struct err e = { 0 };
-        char *subject = subject_of(brokers);
+        char *subject = subject_of(place->brokers);
 
-        p->rk = open_handle(p, brokers, properties, &e);
+        p->rk = open_handle(p, place, &e);
         if (!p->rk) {
                 report_fail(p->report, EX_CONFIG, subject, "%s", e.msg);
         } else {
@@ -164,18 +168,20 @@ static bool ask_cluster(struct kafka_probe *p, const char *brokers, const struct
                 else
                         tell_cluster(p, subject);
         }
+        if (place->security && kafka_security_is_open(place->security))
+                report_warn(p->report, subject, "the password of %s goes over the network as it is: set tls in kafka.security",
+                            place->security->username);
         free(subject);
         return p->metadata != NULL;
 }
 
-struct kafka_probe *kafka_probe_new(const char *brokers, const struct strlist *properties, int64_t timeout_ms,
-                                    struct report *report)
+struct kafka_probe *kafka_probe_new(const struct kafka_place *place, int64_t timeout_ms, struct report *report)
 {
         struct kafka_probe *p = xcalloc(1, sizeof(*p));
 
         p->report = report;
         p->deadline_ms = now_ms() + timeout_ms;
-        if (ask_cluster(p, brokers, properties))
+        if (ask_cluster(p, place))
                 return p;
         kafka_probe_free(p);
         return NULL;

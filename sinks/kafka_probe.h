@@ -14,14 +14,21 @@
 #include <stdint.h>
 
 #include "config/opt.h"
+#include "sinks/kafka_security.h"
 #include "status/report.h"
 
 struct kafka_probe;
 
+struct kafka_place {                    /* all borrowed for the call */
+        const char *brokers;
+        const struct kafka_security *security;
+        const struct strlist *properties;
+        const char *group;              /* NULL: kafka_probe_group will not be called */
+};
+
 /* One line about the cluster.  NULL when it does not answer, with a failure in the report: EX_UNAVAILABLE, EX_NOPERM,
  * or EX_CONFIG for a property.  properties: as in the configuration. */
-struct kafka_probe *kafka_probe_new(const char *brokers, const struct strlist *properties, int64_t timeout_ms,
-                                    struct report *report);
+struct kafka_probe *kafka_probe_new(const struct kafka_place *place, int64_t timeout_ms, struct report *report);
 void kafka_probe_free(struct kafka_probe *p);           /* NULL ok */
 
 /* The topics of the cluster, one after the other; NULL: no more. Borrowed. */

@@ -17,6 +17,7 @@ INSIDE = {
     "a write has not ended for": "tests/sinks/test_file_slow.c",
     "and the broker does not say which do": "tests/collector/test_consume.c",
     "kafka: ": "tests/sinks/test_kafka_conf.c",
+    "refuses the credentials": "tests/e2e/test_secure.py",
     "cannot be read: ": "tests/collector/test_consume.c",
     "takes no member of this user": "tests/collector/test_consume.c",
     "cannot be committed": "tests/collector/test_consume.c",

@@ -132,7 +132,7 @@ static void users_property_wins_over_the_default(void **state)
         struct err e;
 
         (void)state;
-        assert_int_equal(kafka_conf_new("a:1,b:2", &properties, &conf, &e), 0);
+        assert_int_equal(kafka_conf_new("a:1,b:2", NULL, &properties, &conf, &e), 0);
         assert_value(conf, "bootstrap.servers", "a:1,b:2");
         assert_value(conf, "client.id", "mine");
         assert_value(conf, "reconnect.backoff.max.ms", "5000");
@@ -148,7 +148,7 @@ static void refused_property_makes_no_conf(void **state)
         struct err e;
 
         (void)state;
-        assert_int_equal(kafka_conf_new("a:1", &properties, &conf, &e), -EINVAL);
+        assert_int_equal(kafka_conf_new("a:1", NULL, &properties, &conf, &e), -EINVAL);
         assert_null(conf);
 }
 
@@ -213,6 +213,14 @@ static void sentence_names_the_broker_and_the_cause(void **state)
                   "failed",
                   "kafka: Failed to acquire idempotence PID from broker kafka:9092/1: Broker: Cluster "
                   "authorization failed" },
+                { "sasl_ssl://kafka:9093/bootstrap: SASL authentication error: Authentication failed: Invalid username or "
+                  "password (after 301ms in state AUTH_REQ)",
+                  "kafka broker kafka:9093 refuses the credentials: Authentication failed: Invalid username or password" },
+                { "ssl://kafka:9093/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate verify "
+                  "failed: broker certificate could not be verified, verify that ssl.ca.location is correctly "
+                  "configured (after 5ms in state SSL_HANDSHAKE)",
+                  "kafka broker kafka:9093 cannot be reached: its certificate is signed by no authority that is trusted, or "
+                  "for another name (ca_file, brokers)" },
                 { "3/3 brokers are down", "kafka: 3/3 brokers are down" },
         };
         char sentence[256], cut[12];
