@@ -407,7 +407,7 @@ static void kafka_that_is_none_is_told(void **state)
                "FAIL  kafka 127.0.0.1:");
         expect(w, check_with(w, raw_server_address(silent), "logs", quick), EX_UNAVAILABLE,
                "FAIL  kafka 127.0.0.1:");
-        expect(w, check_with(w, w->kafka->bootstrap, "logs", ssl), EX_UNAVAILABLE, "security.protocol");
+        expect(w, check_with(w, w->kafka->bootstrap, "logs", ssl), EX_UNAVAILABLE, "(kafka.security)");
         expect(w, check_with(w, "nowhere.invalid:9092", "logs", quick), EX_UNAVAILABLE,
                "look at kafka.brokers and at the name service");
         expect(w, check_with(w, "127.0.0.1:1", "logs", quick), EX_UNAVAILABLE,
@@ -427,6 +427,8 @@ static void a_topic_that_is_missing_is_named(void **state)
         es_reply(w, "/", 200, GOOD_ROOT);
         expect(w, check_with(w, w->kafka->bootstrap, "nowhere", args), EX_UNAVAILABLE, "FAIL  topic nowhere");
         assert_said(w, "does not exist on the cluster");
+        expect(w, check_with(w, w->kafka->bootstrap, "^no-", args), EX_UNAVAILABLE, "no topic that this user sees matches");
+        expect(w, check_with(w, w->kafka->bootstrap, "^lo.s$", args), EX_OK, "ok    topic logs");
 }
 
 static void a_property_that_cannot_be_is_a_matter_of_the_configuration(void **state)

@@ -111,9 +111,9 @@ static void what_is_wrong_with_kafka_is_one_sentence(void **state)
                 const char *sentence;
         } cases[] = {
                 { raw_server_address(tls), "logs", "", EX_UNAVAILABLE,
-                  "whether this port wants TLS or not (security.protocol)" },
+                  "whether this port wants TLS, a user, or neither (kafka.security)" },
                 { w->kafka->bootstrap, "logs", "\"security.protocol=ssl\"", EX_UNAVAILABLE,
-                  "whether this port wants TLS or not (security.protocol)" },
+                  "whether this port wants TLS, a user, or neither (kafka.security)" },
                 { raw_server_address(silent), "logs", "", EX_UNAVAILABLE, raw_server_address(silent) },
                 { "nowhere.invalid:9092", "logs", "", EX_UNAVAILABLE,
                   "look at kafka.brokers and at the name service" },
