@@ -315,6 +315,28 @@ static void the_lag_of_a_paused_partition_grows(void **state)
         leave(m);
 }
 
+/* Five minutes are not waited for: the partition is told that they have passed. */
+static void a_record_that_is_not_settled_for_five_minutes_is_counted(void **state)
+{
+        struct mock_kafka *k = *state;
+
+        put_records(k, 0, 3);
+        struct member *m = join(k, ASSIGN_COOPERATIVE, 1000);
+        m->hold = true;
+        WAIT(m->ntaken == 3, m, NULL);
+        struct partition *p = m->held[0].p;
+        WAIT(p->since_ms > 0, m, NULL);
+        assert_false(p->overdue);
+        p->since_ms -= OVERDUE_MS;
+        WAIT(p->overdue, m, NULL);
+        assert_int_equal(stat_get(&m->stats.overdue), 1);
+        assert_true(consume_oldest_ms(m->consume) >= OVERDUE_MS);
+        settle_all(m);
+        WAIT(!p->overdue && consume_oldest_ms(m->consume) == 0, m, NULL);
+        assert_int_equal(stat_get(&m->stats.overdue), 1);
+        leave(m);
+}
+
 /* One member has both partitions, a second joins: the partition that moves is drained first. */
 static void revoked_partitions_are_drained_and_committed_before_they_go(void **state, enum assignment assignment)
 {
@@ -578,6 +600,7 @@ int main(void)
                 TEST(pause_and_resume_leave_no_gap_and_no_double),
                 TEST(after_a_resume_records_come_at_once),
                 TEST(the_lag_of_a_paused_partition_grows),
+                TEST(a_record_that_is_not_settled_for_five_minutes_is_counted),
                 TEST(nothing_is_committed_while_it_joins),
                 TEST(cooperative_revokes_are_drained_and_committed_before_they_go),
                 TEST(eager_revokes_are_drained_and_committed_before_they_go),
