@@ -14,8 +14,6 @@
 #include "shipper/globs.h"
 #include "shipper/siblings.h"
 
-#define NS_PER_S INT64_C(1000000000)
-
 enum { QUIET_MS = 60 * 1000 };          /* nobody has written to it for so long: nobody will */
 
 struct noted_archive {
@@ -114,6 +112,8 @@ static bool may_be_of(struct archives *a, const struct file *f, const char *path
 {
         struct file_stat st;
 
+        if (f->named && f->cut)
+                return head_fits(a, f, path) > 0;
         if (!f->named || f->scan == a->known->scan || (f->packed && !f->packed->candidate))
                 return false;
         if (file_stat(AT_FDCWD, f->path, &st) == 0 && st.inode == f->inode && st.birth_ns == f->birth_ns)
@@ -148,7 +148,6 @@ bool archives_rest(struct archives *a, struct file *f)
         if (r != 0)
                 descriptors_close(&a->known->descriptors, f);
         if (r > 0) {
-                f->packed->from_row |= from_row;
                 if (from_row)
                         file_enter(f, FILE_READY, "perhaps in an archive");
                 turns_push(&a->known->turns, f);
@@ -265,28 +264,6 @@ static int prove(struct file *f)
         return m->at > 0 ? mark_fits(m, bytes + n) : n == 0 || bytes[n - 1] == '\n';
 }
 
-/* f was rotated away and compressed while nobody looked; what was compressed after it, and written to after it, was never
- * seen at all. */
-static void add_later(struct archives *a, const struct file *f, const char *path)
-{
-        char *stem = globs_stem(&a->known->config->inputs, path);
-        const struct file_stat *first = &f->packed->st;
-        struct siblings all;
-
-        siblings_list_archives(&all, stem);
-        for (size_t i = 0; i < all.n; i++) {
-                const struct sibling *one = &all.v[i];
-                bool later = one->st.birth_ns >= first->birth_ns &&     /* some compressors keep whole seconds */
-                             one->st.mtime_ns / NS_PER_S >= first->mtime_ns / NS_PER_S;
-                if (later && !known_get(a->known, &one->st) && !is_somebodys(a, one->path)) {
-                        stat_inc(&a->known->stats->archives_read);
-                        known_add_packed(a->known, one->path, f->input, &one->st);
-                }
-        }
-        siblings_fini(&all);
-        free(stem);
-}
-
 static void is_proven(struct archives *a, struct file *f)
 {
         char *path = f->packed->candidate;
@@ -295,8 +272,6 @@ static void is_proven(struct archives *a, struct file *f)
         log_info("archives", "found the rest of a file: path=%s offset=%lld in=%s", f->path, (long long)f->read, path);
         stat_inc(&a->known->stats->archives_read);
         known_become(a->known, f, path, &f->packed->st);
-        if (f->packed->from_row)
-                add_later(a, f, path);
         free(path);
 }
 
@@ -353,6 +328,11 @@ static void count_fault(struct archives *a, struct file *f, enum archive_end end
         count_lost(f, &stats->lost_archive, "the rest is lost");
 }
 
+bool archives_keeps(const struct archives *a, const struct file *f)
+{
+        return unseen_any(a->unseen) || globs_wants_archive(f->input, f->path);
+}
+
 void archives_leave(struct archives *a, struct file *f, bool final, bool foreign)
 {
         enum archive_end end = archive_end(f->packed->archive);
@@ -371,7 +351,7 @@ void archives_leave(struct archives *a, struct file *f, bool final, bool foreign
         else
                 f->size = f->read;
         close_archive(a, f);
-        if (end != ARCHIVE_TOO_LARGE && !globs_wants_archive(f->input, f->path)) {
+        if (end != ARCHIVE_TOO_LARGE && !archives_keeps(a, f)) {
                 known_end(a->known, f, "its archive is read to its end");
                 return;
         }
@@ -382,21 +362,30 @@ void archives_leave(struct archives *a, struct file *f, bool final, bool foreign
 
 /* --- archives that a pattern names ----------------------------------------------------------- */
 
-void archives_note(struct archives *a, const char *path, const struct input_config *input)
+void archives_note_unseen(struct archives *a, const char *path, const struct input_config *input)
 {
-        if (archive_kind_of(path) == ARCHIVE_NONE || !globs_wants_archive(input, path))
-                return;
         a->noted = xrealloc(a->noted, (a->nnoted + 1) * sizeof(*a->noted));
         a->noted[a->nnoted++] = (struct noted_archive){ xstrdup(path), input };
 }
 
-void archives_scanning(struct archives *a)
+void archives_note(struct archives *a, const char *path, const struct input_config *input)
+{
+        if (archive_kind_of(path) != ARCHIVE_NONE && globs_wants_archive(input, path))
+                archives_note_unseen(a, path, input);
+}
+
+static void forget_noted(struct archives *a)
 {
         for (size_t i = 0; i < a->nnoted; i++)
                 free(a->noted[i].path);
         free(a->noted);
         a->noted = NULL;
         a->nnoted = 0;
+}
+
+void archives_scanning(struct archives *a)
+{
+        forget_noted(a);
 }
 
 /* It was made of that file, which is read as long as it is there. */
@@ -424,12 +413,12 @@ void archives_scanned(struct archives *a)
 
 /* --- life ------------------------------------------------------------------------------------ */
 
-void archives_init(struct archives *a, struct known *known, struct ship *ship)
+void archives_init(struct archives *a, struct known *known, const struct unseen *unseen, struct ship *ship)
 {
-        *a = (struct archives){ .known = known, .ship = ship };
+        *a = (struct archives){ .known = known, .unseen = unseen, .ship = ship };
 }
 
 void archives_fini(struct archives *a)
 {
-        archives_scanning(a);
+        forget_noted(a);
 }

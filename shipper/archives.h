@@ -7,7 +7,8 @@
  *      a known file is gone -- archives_rest --> a candidate with its head -- archives_turn --> the mark is there: read on
  *                                                      ^                                         |    at the offset
  *                                                      +---- the next candidate <---- it is not -+
- *      an archive nobody knows, which a pattern names -- archives_note --> after the scan: if it can be nobody's rest,
+ *      an archive nobody knows, which a pattern names,
+ *      or unseen (unseen.h) -- archives_note --> after the scan: if it can be nobody's rest,
  *                                                                          a file of its own
  *
  * A file that was found in an archive takes over its inode and its path, and keeps its id: its lines have the ids that they had.
@@ -21,18 +22,20 @@
 
 #include "shipper/known.h"
 #include "shipper/ship.h"
+#include "shipper/unseen.h"
 
 struct noted_archive;
 
 struct archives {
-        struct known *known;                    /* borrowed, as the next */
+        struct known *known;                    /* borrowed, as the next two */
+        const struct unseen *unseen;
         struct ship *ship;
         struct file *current;                   /* is being unpacked; READY.  NULL: nobody */
         struct noted_archive *noted;            /* owned; what the scan under way found */
         size_t nnoted;
 };
 
-void archives_init(struct archives *a, struct known *known, struct ship *ship);
+void archives_init(struct archives *a, struct known *known, const struct unseen *unseen, struct ship *ship);
 void archives_fini(struct archives *a);
 
 /* f is not being read, and gone from the disk as a plain file.  True: it is ready, in the queue, to be read from an archive, or
@@ -43,8 +46,12 @@ bool archives_rest(struct archives *a, struct file *f);
  * *next, the next generation at its old place, is ready and in none. */
 bool archives_cut(struct archives *a, struct file *f, struct file **next);
 
+/* An archive that is read to its end must stay known, so that it is not taken for one that nobody has seen. */
+bool archives_keeps(const struct archives *a, const struct file *f);
+
 /* A path that holds an archive nobody knows, and that a pattern matches; it is forgotten unless that pattern names archives. */
 void archives_note(struct archives *a, const char *path, const struct input_config *input);
+void archives_note_unseen(struct archives *a, const char *path, const struct input_config *input);      /* whatever its pattern */
 void archives_scanning(struct archives *a);     /* what was noted is forgotten ... */
 void archives_scanned(struct archives *a);      /* ... and what was noted since becomes files of their own */
 

@@ -26,6 +26,8 @@ struct checkpoint {
         int64_t size;                   /* of the file */
         int64_t live_size;              /* of the file right after the last rewrite */
         bool is_new;                    /* there was none */
+        int64_t complete_ns;            /* the file's time of change when it was opened ... */
+        bool hold_time;                 /* ... which it keeps until it is said to be complete again */
         bool broken;                    /* an append failed: what stands there may be torn */
 };
 
@@ -248,6 +250,17 @@ int checkpoint_read(const char *dir, void (*each)(void *, const struct checkpoin
         return r;
 }
 
+static int64_t changed_ns(const char *path)
+{
+        struct stat st;
+        return stat(path, &st) == 0 ? st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec : 0;
+}
+
+int64_t checkpoint_complete_ns(const struct checkpoint *c)
+{
+        return c->complete_ns;
+}
+
 int checkpoint_open(const char *dir, void (*each)(void *, const struct checkpoint_row *), void *arg,
                     struct checkpoint **ret, unsigned *ret_bad, struct err *e)
 {
@@ -261,6 +274,8 @@ int checkpoint_open(const char *dir, void (*each)(void *, const struct checkpoin
         int r = load(c->path, &l, e);
         if (r < 0 && r != -ENOENT)      /* none: the first run */
                 goto out;
+        c->complete_ns = r == 0 ? changed_ns(c->path) : 0;
+        c->hold_time = true;
         c->is_new = r == -ENOENT;
         /* Start from a whole file: a torn tail must not be appended to. */
         checkpoint_rewrite_begin(c);
@@ -339,11 +354,34 @@ static void forget_pending(struct checkpoint *c)
         buf_reset(&c->pending);
 }
 
+/* A fault of this is no fault of the checkpoint. */
+static void set_time(int fd, int64_t ns)
+{
+        const struct timespec then = { .tv_sec = ns / INT64_C(1000000000), .tv_nsec = ns % INT64_C(1000000000) };
+        const struct timespec both[] = { then, then };
+
+        if (fd >= 0 && ns > 0 && futimens(fd, both) < 0)
+                return;
+}
+
+static void keep_time(const struct checkpoint *c, int fd)
+{
+        if (c->hold_time)
+                set_time(fd, c->complete_ns);
+}
+
+void checkpoint_is_complete(struct checkpoint *c, int64_t until_ns)
+{
+        c->hold_time = false;
+        set_time(c->fd, until_ns);
+}
+
 int checkpoint_flush(struct checkpoint *c, struct err *e)
 {
         if (c->broken || c->fd < 0)
                 return err_set(e, EIO, "%s: an earlier write failed, a rewrite is due", c->path);
         int r = write_all(c->fd, c->pending.data, c->pending.len);
+        keep_time(c, c->fd);
         if (r == 0 && fdatasync(c->fd) < 0)
                 r = -errno;
         if (r < 0) {
@@ -372,6 +410,7 @@ static int replace_file(struct checkpoint *c, int fd)
         int r = write_all(fd, c->pending.data, c->pending.len);
         if (r < 0)
                 return r;
+        keep_time(c, fd);
         if (fsync(fd) < 0 || rename(c->path_new, c->path) < 0)
                 return -errno;
         int dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

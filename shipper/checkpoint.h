@@ -49,6 +49,11 @@ int checkpoint_open(const char *dir, void (*each)(void *arg, const struct checkp
                     struct checkpoint **ret, unsigned *ret_bad, struct err *e) MUST_CHECK;
 void checkpoint_free(struct checkpoint *c);     /* NULL ok; does not flush */
 
+/* Wall time until which every file that there was is in its rows; 0: never.  It is the file's time of change, and what was
+ * stored by an earlier run counts until the first call of checkpoint_is_complete, also for the run after a crash. */
+int64_t checkpoint_complete_ns(const struct checkpoint *c);
+void checkpoint_is_complete(struct checkpoint *c, int64_t until_ns);
+
 /* Only looks: takes no lock and writes nothing, so a shipper may be at work there; what it is appending just
  * now is a torn last row or not there yet.  -ENOENT: no checkpoint; otherwise as checkpoint_open. */
 int checkpoint_read(const char *dir, void (*each)(void *arg, const struct checkpoint_row *row), void *arg,

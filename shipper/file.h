@@ -69,7 +69,6 @@ struct packed {
         struct file_stat st;            /* of the candidate */
         struct archive *archive;        /* owned; only while it is being unpacked, one at a time */
         bool cut;                       /* it was in a file that was truncated */
-        bool from_row;                  /* it went there while no shipper ran */
         unsigned scan;                  /* when it ended too early to be whole: looked at again in a later one */
         bool damaged;                   /* one of the candidates so far */
         bool complete;                  /* nothing more will come of it; kept so that it is not taken for a new one */

@@ -262,12 +262,25 @@ static void seen_sibling(struct finder *s, const struct sibling *one, const stru
                 seen_at(s, f, one->path, &one->st);
 }
 
+/* Of one whose turn to be looked at has not come, and which will go on in it if it was cut or is gone. */
+static bool is_copy_of_another(const struct finder *s, const struct sibling *one)
+{
+        const struct file *f;
+
+        for (size_t i = 0; (f = map_next(&s->known->by_key, &i)) != NULL;)
+                if ((f->state == FILE_KNOWN || f->cut) && one->st.birth_ns >= f->birth_ns && siblings_is_copy(one->path, f))
+                        return true;
+        return false;
+}
+
 /* It came and went while nobody looked. */
 static void add_sibling(struct finder *s, const struct sibling *one, const struct file *old, const struct input_config *input)
 {
         const struct input_config *own = globs_match(&s->config->inputs, one->path);
 
         if (known_get(s->known, &one->st) || globs_excluded(input, one->path) || siblings_is_copy(one->path, old))
+                return;
+        if (is_copy_of_another(s, one))
                 return;
         if (one->hidden)
                 known_add(s->known, old->path, one->path, input, &one->st, true);
@@ -544,6 +557,10 @@ static void look_for_archive(struct finder *s, struct file *f)
 {
         struct file_stat st;
 
+        if (ackwin_inflight(&f->window) == 0 && f->size <= f->read && !archives_keeps(s->archives, f)) {
+                known_end(s->known, f, "its archive is read to its end");
+                return;
+        }
         if (file_stat(AT_FDCWD, f->path, &st) == 0 && file_stat_is(&st, f))
                 return;
         search_siblings(s, f);
@@ -551,9 +568,15 @@ static void look_for_archive(struct finder *s, struct file *f)
                 known_end(s->known, f, "its archive is gone");
 }
 
+void finder_dir(struct finder *s, const char *dir)
+{
+        unseen_dir(s->unseen, dir);
+}
+
 void finder_scanning(struct finder *s)
 {
         archives_scanning(s->archives);
+        unseen_scanning(s->unseen);
         s->known->scan++;
         s->too_old = s->copies = s->news = 0;
 }
@@ -598,6 +621,24 @@ static void look_at_removed(struct finder *s)
         tell_removed(s, &removed);
 }
 
+/* What came and went while no shipper ran, unless it turns out to be a copy. */
+static void add_unseen(struct finder *s)
+{
+        for (size_t i = 0; i < s->unseen->n; i++) {
+                const char *path = s->unseen->paths[i];
+                const struct input_config *input = globs_match_rotated(&s->config->inputs, path);
+                struct sibling one = { .path = s->unseen->paths[i] };
+                if (!input || file_stat(AT_FDCWD, path, &one.st) < 0 || known_get(s->known, &one.st))
+                        continue;
+                bool copy = !globs_is_archive(path) && is_copy(s, path, &one.st);
+                s->unseen->holding |= !copy;
+                if (globs_is_archive(path))
+                        archives_note_unseen(s->archives, path, input);
+                else if (!copy && !is_copy_of_another(s, &one) && !known_get(s->known, &one.st))
+                        known_add(s->known, path, NULL, input, &one.st, true);
+        }
+}
+
 void finder_scanned(struct finder *s)
 {
         struct known *k = s->known;
@@ -609,7 +650,9 @@ void finder_scanned(struct finder *s)
         look_at_removed(s);
         descriptors_close_idle(&k->descriptors);
         k->first_start = false;
+        add_unseen(s);
         archives_scanned(s->archives);
+        unseen_scanned(s->unseen);
 }
 
 void finder_fini(struct finder *s)
@@ -618,13 +661,15 @@ void finder_fini(struct finder *s)
         s->absent = NULL;
 }
 
-void finder_init(struct finder *s, struct known *known, struct archives *archives, struct ship *ship)
+void finder_init(struct finder *s, struct known *known, struct archives *archives, struct unseen *unseen,
+                 struct ship *ship)
 {
         const struct clock *clock = loop_clock(known->loop);
 
         *s = (struct finder){
                 .known = known,
                 .archives = archives,
+                .unseen = unseen,
                 .config = known->config,
                 .ship = ship,
                 .started_ns = clock->wall_ns(clock),

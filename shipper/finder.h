@@ -20,8 +20,9 @@
 #include "shipper/ship.h"
 
 struct finder {
-        struct known *known;            /* borrowed, as the next three */
+        struct known *known;            /* borrowed, as the next four */
         struct archives *archives;
+        struct unseen *unseen;
         const struct shipper_config *config;
         struct ship *ship;
         int64_t started_ns;             /* wall */
@@ -34,7 +35,8 @@ struct finder {
 };
 
 void finder_fini(struct finder *s);
-void finder_init(struct finder *s, struct known *known, struct archives *archives, struct ship *ship);
+void finder_init(struct finder *s, struct known *known, struct archives *archives, struct unseen *unseen,
+                 struct ship *ship);
 
 /* What watch tells. Paths are borrowed for the call. */
 bool finder_found(struct finder *s, const char *path, const struct input_config *input);        /* it is there, known or
@@ -43,6 +45,7 @@ void finder_poll(struct finder *s, const char *path);           /* it was found,
 void finder_touched(struct finder *s, const char *path);        /* it may have grown */
 void finder_moved(struct finder *s, const char *from, const char *to);
 void finder_gone(struct finder *s, const char *path);
+void finder_dir(struct finder *s, const char *dir);             /* where names that fit may stand; with a slash at its end */
 void finder_scanning(struct finder *s);                         /* all patterns are about to be matched ... */
 void finder_scanned(struct finder *s);                          /* ... and were */
 

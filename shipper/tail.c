@@ -12,6 +12,7 @@ struct tail {
         struct tail_parts p;
         struct known known;
         struct archives archives;
+        struct unseen unseen;
         struct finder finder;
         struct reader *reader; /* owned */
 };
@@ -161,8 +162,9 @@ struct tail *tail_new(const struct tail_parts *parts)
 
         t->p = *parts;
         known_init(&t->known, parts->loop, parts->config, parts->stats);
-        archives_init(&t->archives, &t->known, parts->ship);
-        finder_init(&t->finder, &t->known, &t->archives, parts->ship);
+        unseen_init(&t->unseen, &t->known);
+        archives_init(&t->archives, &t->known, &t->unseen, parts->ship);
+        finder_init(&t->finder, &t->known, &t->archives, &t->unseen, parts->ship);
         t->reader = reader_new(parts->config, parts->stats, parts->ship);
         return t;
 }
@@ -173,6 +175,7 @@ void tail_free(struct tail *t)
                 return;
         archives_fini(&t->archives);
         finder_fini(&t->finder);
+        unseen_fini(&t->unseen);
         known_fini(&t->known);
         reader_free(t->reader);
         free(t);
@@ -213,6 +216,7 @@ void tail_settled(struct tail *t, struct file *f)
 void tail_set_checkpoint(struct tail *t, struct checkpoint *c)
 {
         positions_set_checkpoint(t->known.positions, c);
+        unseen_set_checkpoint(&t->unseen, c);
         t->known.first_start = c && checkpoint_is_new(c);
 }
 

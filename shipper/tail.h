@@ -6,6 +6,7 @@
  *           checkpoint <-- positions <---------- settled --------+
  *
  *   finder   who is who: what stands at a path, where a rotated file went (siblings)
+ *   unseen   what was rotated away while no shipper ran
  *   archives those of them that stand in a compressed file
  *   known    every file by identity and by path; begins and ends them
  *   turns    the queue of those with unread bytes, one share each

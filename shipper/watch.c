@@ -131,6 +131,7 @@ static void visit_dir(void *arg, const char *dir)
         struct visit *v = arg;
 
         v->dirs++;
+        finder_dir(v->watch->finder, dir);
         watch_dir(v->watch, dir);
 }
 

@@ -286,6 +286,7 @@ static void an_archive_is_only_shipped_for_itself_by_a_pattern_that_names_it(voi
         rig_tear_down(r);
         rig_append(r, "old", "archived\n");
         compress_to(r, "old", "a.log.1.gz");
+        age(r, "a.log.1.gz", 3600);
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 rig_set_pattern(r, cases[i].pattern);
                 rig_start(r);
