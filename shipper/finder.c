@@ -650,6 +650,7 @@ void finder_scanned(struct finder *s)
         look_at_removed(s);
         descriptors_close_idle(&k->descriptors);
         k->first_start = false;
+        s->news += (int64_t)(s->unseen->n + s->archives->nnoted);
         add_unseen(s);
         archives_scanned(s->archives);
         unseen_scanned(s->unseen);
