@@ -58,7 +58,7 @@ static void check_file(void *arg, const char *path)
         struct matches *m = arg;
         struct stat st;
 
-        if (globs_is_archive(path))
+        if (globs_is_archive(path) && !globs_wants_archive(m->input, path))
                 return;
         if (globs_excluded(m->input, path)) {
                 m->excluded++;

@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "shipper/archive.h"
 #include "shipper/checkpoint.h"
 #include "shipper/file.h"
 
@@ -59,6 +60,9 @@ static struct entry ask_disk(const struct checkpoint_row *row)
                 e.state = "another file has its name";
         } else if (r < 0) {
                 e.state = "cannot be looked at";
+        } else if (archive_kind_of(row->path) != ARCHIVE_NONE) {
+                e.size = row->size;     /* of what is in it, as far as it was read */
+                e.state = row->size > row->offset ? "behind, in an archive" : "at its end";
         } else {
                 e.size = st.size;
                 e.state = st.size > row->offset    ? "behind"

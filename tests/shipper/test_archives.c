@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include "base/mem.h"
 #include "tests/fake/rig.h"
@@ -353,6 +354,45 @@ static void a_copy_that_was_compressed_gives_the_rest_of_a_truncated_file(void *
         assert_int_equal(rig_held(r), 0);
 }
 
+/* As zstd --long makes them. */
+static void compress_with_a_large_window(const struct rig *r, const char *text, const char *to)
+{
+        char *path = rig_path(r, to), packed[1000];
+        ZSTD_CCtx *z = ZSTD_createCCtx();
+        ZSTD_inBuffer in = { text, strlen(text), 0 };
+        ZSTD_outBuffer out = { packed, sizeof(packed), 0 };
+
+        ZSTD_CCtx_setParameter(z, ZSTD_c_windowLog, 22);
+        ZSTD_compressStream2(z, &out, &in, ZSTD_e_flush);       /* so that it does not know how little there is */
+        assert_int_equal(ZSTD_compressStream2(z, &out, &in, ZSTD_e_end), 0);
+        int fd = open(path, O_WRONLY | O_CREAT, 0644);
+        assert_int_equal(write(fd, packed, out.pos), (ssize_t)out.pos);
+        close(fd);
+        ZSTD_freeCCtx(z);
+        free(path);
+}
+
+static void an_archive_that_needs_more_memory_waits_for_a_start_with_more(void **state)
+{
+        struct rig *r = *state;
+
+        rig_tear_down(r);
+        rig_set_pattern(r, "*.zst");
+        compress_with_a_large_window(r, "one\ntwo\n", "a.log.1.zst");
+        r->config.memory = 2 << 20;
+        rig_start(r);
+        rig_turns(r);
+        assert_int_equal(rig_held(r), 0);
+        assert_int_equal(stat_get(&r->stats.archives_too_large), 1);
+        assert_int_equal(stat_get(&r->stats.lost_archive), 0);
+        r->config.memory = 16 << 20;
+        rig_kill_and_start(r);
+        rig_turns(r);
+        assert_true(rig_shipped(r, "one") && rig_shipped(r, "two"));
+        assert_int_equal(stat_get(&r->stats.budget_bytes), (int64_t)r->max_bytes);      /* what was lent is back */
+        rig_answer(r);
+}
+
 static void a_vanished_file_whose_rest_is_in_no_archive_is_counted(void **state)
 {
         struct rig *r = *state;
@@ -384,6 +424,7 @@ int main(void)
                 TEST(an_archive_is_only_shipped_for_itself_by_a_pattern_that_names_it),
                 TEST(a_file_that_was_shipped_is_not_shipped_again_as_an_archive),
                 TEST(a_copy_that_was_compressed_gives_the_rest_of_a_truncated_file),
+                TEST(an_archive_that_needs_more_memory_waits_for_a_start_with_more),
                 TEST(a_vanished_file_whose_rest_is_in_no_archive_is_counted),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -342,6 +342,29 @@ static void content_is_on_disk_before_the_name_and_the_name_before_it_is_relied_
         checkpoint_free(c);
 }
 
+static void until_when_it_is_complete_is_kept_until_it_is_told_anew(void **state)
+{
+        const int64_t then = INT64_C(1700000000123456789);
+        struct checkpoint *c = open_ok(*state, NULL, NULL);
+
+        assert_int_equal(checkpoint_complete_ns(c), 0);         /* there was none */
+        checkpoint_is_complete(c, then);
+        checkpoint_free(c);
+        for (int i = 0; i < 2; i++) {                           /* whatever is stored by a run that is killed early */
+                c = open_ok(*state, NULL, NULL);
+                assert_int_equal(checkpoint_complete_ns(c), then);
+                put(c, 1, i, "/a.log");
+                checkpoint_free(c);
+        }
+        c = open_ok(*state, NULL, NULL);
+        checkpoint_is_complete(c, then + 1);
+        put(c, 1, 3, "/a.log");
+        checkpoint_free(c);
+        c = open_ok(*state, NULL, NULL);
+        assert_true(checkpoint_complete_ns(c) > then + 1);      /* what is stored completes it */
+        checkpoint_free(c);
+}
+
 static void one_process_at_a_time(void **state)
 {
         struct err e = { 0 };
@@ -372,6 +395,7 @@ int main(void)
                 TEST(a_file_of_another_kind_is_not_overwritten),
                 TEST(it_does_not_grow_for_ever),
                 TEST(content_is_on_disk_before_the_name_and_the_name_before_it_is_relied_on),
+                TEST(until_when_it_is_complete_is_kept_until_it_is_told_anew),
                 TEST(one_process_at_a_time),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,6 +116,27 @@ static void each_file_stands_with_its_state(void **state)
         checkpoint_free(c);
 }
 
+/* Its size on disk says nothing of what is in it. */
+static void of_an_archive_what_is_known_of_its_content_is_shown(void **state)
+{
+        struct checkpoint *c = open_checkpoint();
+        struct buf out = { 0 };
+        char *path = tmpdir_path(dir, "a.log.1.gz");
+        struct file_stat st;
+
+        (void)state;
+        file_write(path, "x");
+        assert_int_equal(file_stat(AT_FDCWD, path, &st), 0);
+        checkpoint_put(c, &(struct checkpoint_row){ .id.bytes[0] = 1, .inode = st.inode, .birth_ns = st.birth_ns,
+                                                    .offset = 600, .size = 1000, .path = path });
+        flush(c);
+        list(&out);
+        assert_string_equal(row(&out, "a.log.1.gz"), "     600 B     1000 B      400 B  behind, in an archive  ");
+        free(path);
+        buf_fini(&out);
+        checkpoint_free(c);
+}
+
 static void a_file_that_took_the_name_is_not_taken_for_it(void **state)
 {
         struct checkpoint *c = open_checkpoint();
@@ -225,6 +246,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(each_file_stands_with_its_state, make_dir, remove_dir),
+                cmocka_unit_test_setup_teardown(of_an_archive_what_is_known_of_its_content_is_shown, make_dir, remove_dir),
                 cmocka_unit_test_setup_teardown(a_file_that_took_the_name_is_not_taken_for_it, make_dir, remove_dir),
                 cmocka_unit_test_setup_teardown(a_name_cannot_steer_the_terminal, make_dir, remove_dir),
                 cmocka_unit_test_setup_teardown(looking_needs_no_lock_and_changes_nothing, make_dir, remove_dir),
