@@ -171,8 +171,8 @@ def start_shipper(paths, topic, name="sluice-shipper", *more):
 def start_collector(topic, url, name="sluice-collector", group=None, *more):
     group = group or f"bench-{time.monotonic_ns():x}"
     port = harness.free_port()
-    process = Process(name, [BIN / "sluice-collector", "--brokers", KAFKA, "--topic", topic.name, "--group", group, "--url", url,
-                             "--index", "logs-{service.name}-default", "--http", f"127.0.0.1:{port}", *more])
+    process = Process(name, [BIN / "sluice-collector", "--brokers", KAFKA, "--topic", topic.name, "--group", group, "--set",
+                             'elasticsearch.urls=[' + ", ".join(f'"{u}"' for u in url.split(",")) + "]", "--index", "logs-{service.name}-default", "--http", f"127.0.0.1:{port}", *more])
     process.url = f"http://127.0.0.1:{port}"
     return process
 
