@@ -32,6 +32,7 @@
 #include "collector/collector.h"
 #include "collector/dead.h"
 #include "collector/dlq.h"
+#include "collector/top.h"
 #include "config/start.h"
 #include "sinks/http_get.h"
 #include "sinks/show.h"
@@ -46,20 +47,21 @@ enum {
         LEAVE_MS = 5000,                /* for the last commit and the good-bye */
 };
 
-static const char *const verbs[] = { "run", "check", "dlq", "audit", NULL };
-static const char *const light_verbs[] = { "dlq", "audit", NULL };
+static const char *const verbs[] = { "run", "check", "dlq", "audit", "top", NULL };
+static const char *const light_verbs[] = { "dlq", "audit", "top", NULL };
 
 /* Verbs that are done with neither group nor sinks of this program. */
 static const struct {
         const char *verb;
         int (*main)(const struct collector_config *c, const char *const *args, size_t n);
-} tools[] = { { "dlq", dlq_main }, { "audit", audit_main } };
+} tools[] = { { "dlq", dlq_main }, { "audit", audit_main }, { "top", top_main } };
 
 static const struct program program = {
         .name = "sluice-collector",
         .summary = "takes log records from Kafka and indexes them in Elasticsearch, each exactly once",
         .usage = "  sluice-collector [run] [-c FILE] [--set PATH=VALUE]...\n"
                  "  sluice-collector check [-c FILE] ...    would it work? brokers, topics, group, Elasticsearch, rights\n"
+                 "  sluice-collector top [URL]              live view of one running collector or shipper\n"
                  "  sluice-collector dlq ls|show [N]|redrive [--dry-run] [--reason R] [--since T] [--until T]   dead letters\n"
                  "  sluice-collector audit [--host H] [--index NAME] FILE...   does every line of these files stand in the index?\n"
                  "  sluice-collector --brokers kafka:9092 --topic logs --url http://es:9200\n",
