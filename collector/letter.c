@@ -2,6 +2,7 @@
 #include "collector/letter.h"
 
 #include <inttypes.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,25 +137,53 @@ static void put_head(struct buf *out, const struct letter *l)
         member(out, "topic", &l->topic);
         buf_printf(out,
                    ",\"partition\":%" PRId64 ",\"offset\":%" PRId64 ",\"timestamp\":%" PRId64
-                   ",\"first_seen\":%" PRId64 ",\"document\":",
+                   ",\"first_seen\":%" PRId64 ",",
                    l->partition, l->offset, l->timestamp_ms, l->first_seen_ms);
+}
+
+/* False: it would spoil the line: it need not even be JSON, or it is nested too deep. */
+static bool put_object(struct buf *out, size_t start, const struct letter_text *t)
+{
+        struct scan_info info = { 0 };
+
+        if (t->len == 0 || t->p[0] != '{')
+                return false;
+        buf_puts(out, "\"document\":");
+        buf_put(out, t->p, t->len);
+        buf_putc(out, '}');
+        return scan_json(out->data + start, out->len - start, NULL, 0, NULL, &info) == SCAN_IS_OBJECT && !info.invalid_utf8;
+}
+
+/* False: it is no UTF-8, and as text would not come back as it was. */
+static bool put_string(struct buf *out, const struct letter_text *t)
+{
+        buf_puts(out, "\"document\":");
+        size_t replaced = json_string(out, t->p, t->len);
+        buf_putc(out, '}');
+        return replaced == 0;
+}
+
+static void put_base64(struct buf *out, const struct letter_text *t)
+{
+        buf_puts(out, "\"document_base64\":\"");
+        char *to = buf_reserve(out, t->len / 3 * 4 + 5);
+        out->len += (size_t)EVP_EncodeBlock((unsigned char *)to, (const unsigned char *)t->p, (int)t->len);
+        buf_puts(out, "\"}");
 }
 
 struct record *letter_put_line(struct batch *b, const struct letter *l)
 {
-        size_t start = b->data.len, document;
-        struct scan_info info = { 0 };
+        struct buf *out = &b->data;
+        size_t start = out->len;
 
-        put_head(&b->data, l);
-        document = b->data.len;
-        buf_put(&b->data, l->document.p, l->document.len);
-        buf_putc(&b->data, '}');
-        /* What would spoil the line is written as a string: it need not even be JSON, or it is nested too deep. */
-        if (l->document.len == 0 || l->document.p[0] != '{' ||
-            scan_json(b->data.data + start, b->data.len - start, NULL, 0, NULL, &info) != SCAN_IS_OBJECT || info.invalid_utf8) {
-                b->data.len = document;
-                json_string(&b->data, l->document.p, l->document.len);
-                buf_putc(&b->data, '}');
+        put_head(out, l);
+        size_t document = out->len;
+        if (!put_object(out, start, &l->document)) {
+                out->len = document;
+                if (!put_string(out, &l->document)) {
+                        out->len = document;
+                        put_base64(out, &l->document);
+                }
         }
         struct record *r = batch_add(b);
         r->value = batch_since(b, start);
@@ -175,6 +204,21 @@ static struct letter_text text_of(const struct scan_value *v, struct buf *scratc
         return (struct letter_text){ scratch->data + start, scratch->len - start };
 }
 
+/* len is 0 when it is none. */
+static struct letter_text bytes_of(const struct scan_value *v, struct buf *scratch)
+{
+        size_t start = scratch->len;
+        char *to = v->type == SCAN_STRING && v->len >= 4 ? buf_reserve(scratch, v->len) : NULL;
+        int n = to ? EVP_DecodeBlock((unsigned char *)to, (const unsigned char *)v->p, (int)v->len) : 0;
+
+        if (n <= 0)
+                return (struct letter_text){ "", 0 };
+        n -= v->p[v->len - 1] == '=';
+        n -= v->p[v->len - 2] == '=';
+        scratch->len += (size_t)n;
+        return (struct letter_text){ scratch->data + start, (size_t)n };
+}
+
 static int64_t int_of(const struct scan_value *v, int64_t absent)
 {
         return v->type == SCAN_NUMBER ? strtoll(v->p, NULL, 10) : absent;
@@ -182,14 +226,15 @@ static int64_t int_of(const struct scan_value *v, int64_t absent)
 
 bool letter_read_line(const char *line, size_t len, struct letter *ret, struct buf *scratch)
 {
-        enum { AT, NAME, REASON, STATUS, ERROR, INDEX, ID, TOPIC, PARTITION, OFFSET, TIMESTAMP, FIRST, DOCUMENT, N };
+        enum { AT, NAME, REASON, STATUS, ERROR, INDEX, ID, TOPIC, PARTITION, OFFSET, TIMESTAMP, FIRST, DOCUMENT, BASE64, N };
         static const char *const paths[N] = { "@timestamp", "letter", "reason",    "status", "error",     "index",      "id",
-                                              "topic",      "partition", "offset", "timestamp", "first_seen", "document" };
+                                              "topic",      "partition", "offset", "timestamp", "first_seen", "document",
+                                              "document_base64" };
         struct scan_value v[N];
         int64_t at_ns;
 
         if (scan_json(line, len, paths, N, v, NULL) != SCAN_IS_OBJECT || v[NAME].type != SCAN_STRING ||
-            v[NAME].len != LETTER_NAME || v[REASON].type != SCAN_STRING || v[DOCUMENT].type == SCAN_ABSENT ||
+            v[NAME].len != LETTER_NAME || v[REASON].type != SCAN_STRING || (v[DOCUMENT].type == SCAN_ABSENT && v[BASE64].type != SCAN_STRING) ||
             v[AT].type != SCAN_STRING || timestamp_parse(v[AT].p, v[AT].len, &at_ns) < 0)
                 return false;
         buf_reset(scratch);
@@ -202,7 +247,8 @@ bool letter_read_line(const char *line, size_t len, struct letter *ret, struct b
                                 .index = text_of(&v[INDEX], scratch),
                                 .id = text_of(&v[ID], scratch),
                                 .topic = text_of(&v[TOPIC], scratch),
-                                .document = text_of(&v[DOCUMENT], scratch),
+                                .document = v[DOCUMENT].type != SCAN_ABSENT ? text_of(&v[DOCUMENT], scratch) :
+                                                                              bytes_of(&v[BASE64], scratch),
                                 .status = int_of(&v[STATUS], 0),
                                 .partition = int_of(&v[PARTITION], -1),
                                 .offset = int_of(&v[OFFSET], -1),

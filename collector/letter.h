@@ -4,7 +4,8 @@
  *      in a topic      key: the _id      value: the document, byte for byte      headers: sluice.reason, sluice.status ...
  *      in a file       {"@timestamp":"...","letter":"<22>","reason":"rejected","status":400,...,"document":{...}}
  *
- * A document that is no JSON object stands in a file as a string.  Both forms say the same, and are read back here.
+ * A document that is no JSON object stands in a file as a string, and one that is no text (a broken record of the batch
+ * format) as document_base64.  Both forms say the same, and are read back here, byte for byte.
  *
  * A marker says that a letter was sent again and stands in the index.  In a topic it names the letter's partition and
  * offset there, in a file the letter's name:

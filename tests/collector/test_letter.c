@@ -60,6 +60,10 @@ static const char *const documents[] = {
         "[1,2]",
         "no JSON: \"quotes\" and \\ and\ttab",
         "{\"cut\":",
+        "no text: \xff\xfe",
+        "\x04\x22\x4d\x18 of an LZ4 frame",
+        "\xff",
+        "{\"message\":\"\xff\"}",
         "",
 };
 
