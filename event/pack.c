@@ -37,6 +37,7 @@ void pack_fini(struct pack *p)
 {
         buf_fini(&p->content);
         buf_fini(&p->table);
+        *p = (struct pack){ 0 };
 }
 
 void pack_begin(struct pack *p, const struct event_stream *s)

@@ -4,60 +4,88 @@
 enum {
         PACK_BYTES = 256 * 1024,        /* one block of an LZ4 frame; more compresses no better */
         PACK_MOST_LINES = 16384,        /* a reader makes a document of each */
+        ALL_BYTES = 2 * PACK_BYTES,
+        KEEP_BYTES = 32 * 1024,         /* of each place that is not the only one in use */
 };
 
-void packer_init(struct packer *p)
+void packers_init(struct packers *ps)
 {
-        *p = (struct packer){ .max_size = PACK_BYTES };
+        *ps = (struct packers){ .max_size = PACK_BYTES };
 }
 
-void packer_fini(struct packer *p)
+void packers_fini(struct packers *ps)
 {
-        pack_fini(&p->pack);
+        for (size_t i = 0; i < PACKERS; i++)
+                pack_fini(&ps->at[i].pack);
 }
 
-void packer_set_limit(struct packer *p, size_t record_bytes)
+void packers_set_limit(struct packers *ps, size_t record_bytes)
 {
         size_t size = pack_size_for(record_bytes);
 
-        p->max_size = size < PACK_BYTES ? size : PACK_BYTES;
+        ps->max_size = size < PACK_BYTES ? size : PACK_BYTES;
 }
 
-static bool belongs(const struct packer *p, const struct file *f, const struct event_line *event)
+struct packer *packers_of(struct packers *ps, const struct file *f)
 {
-        return p->file == f && p->stream_no == f->stream_no && pack_size(&p->pack) + event->len <= p->max_size &&
+        return &ps->at[f->inode % PACKERS];     /* of files that are born together each has another number */
+}
+
+struct packer *packers_next_open(struct packers *ps, struct packer *after)
+{
+        for (struct packer *p = after ? after + 1 : ps->at; p < ps->at + PACKERS; p++)
+                if (p->file)
+                        return p;
+        return NULL;
+}
+
+bool packers_full(const struct packers *ps)
+{
+        return ps->bytes >= ALL_BYTES;
+}
+
+static bool belongs(const struct packers *ps, const struct packer *p, const struct file *f,
+                    const struct event_line *event)
+{
+        return p->file == f && p->stream_no == f->stream_no && pack_size(&p->pack) + event->len <= ps->max_size &&
                p->pack.lines < PACK_MOST_LINES;
 }
 
-bool packer_add(struct packer *p, struct file *f, int64_t end, const struct event_line *event, uint32_t lines,
-                size_t *ret_repaired)
+static bool begin(struct packer *p, struct file *f, int64_t end, const struct event_line *event, size_t *ret_repaired)
 {
-        bool is_first = p->file == NULL;
-
-        if (is_first)
-                pack_begin(&p->pack, &f->stream);
-        else if (!belongs(p, f, event))
-                return false;
+        pack_begin(&p->pack, &f->stream);
         if (!pack_add(&p->pack, &f->stream, event, ret_repaired)) {
-                if (is_first)
-                        pack_cancel(&p->pack);
+                pack_cancel(&p->pack);
                 return false;
         }
-        if (is_first) {
-                CHECK(ackwin_open(&f->window, end, &p->seq) == 0);
-                p->file = f;
-                p->stream_no = f->stream_no;
-                p->weight = 0;
-        } else {
-                ackwin_skip(&f->window, end);
-        }
-        p->weight += lines;
+        CHECK(ackwin_open(&f->window, end, &p->seq) == 0);
+        p->file = f;
+        p->stream_no = f->stream_no;
+        p->weight = 0;
         return true;
 }
 
-struct record *packer_close(struct packer *p, struct batch *b)
+bool packers_add(struct packers *ps, struct packer *p, struct file *f, int64_t end, const struct event_line *event,
+                 uint32_t lines, size_t *ret_repaired)
 {
-        size_t start = b->data.len;
+        size_t before = p->file ? pack_size(&p->pack) : 0;
+
+        if (!p->file) {
+                if (!begin(p, f, end, event, ret_repaired))
+                        return false;
+        } else {
+                if (!belongs(ps, p, f, event) || !pack_add(&p->pack, &f->stream, event, ret_repaired))
+                        return false;
+                ackwin_skip(&f->window, end);
+        }
+        p->weight += lines;
+        ps->bytes += pack_size(&p->pack) - before;
+        return true;
+}
+
+struct record *packers_close(struct packers *ps, struct packer *p, struct batch *b)
+{
+        size_t start = b->data.len, size = pack_size(&p->pack);
 
         pack_end(&p->pack, &b->data);
         struct record *r = batch_add(b);
@@ -66,6 +94,9 @@ struct record *packer_close(struct packer *p, struct batch *b)
         r->origin = p->file;
         r->seq = p->seq;
         p->file = NULL;
+        ps->bytes -= size;
+        if (ps->bytes > 0 && p->pack.content.cap > KEEP_BYTES)
+                pack_fini(&p->pack);
         return r;
 }
 

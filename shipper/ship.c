@@ -17,7 +17,8 @@ enum {
         FIRST_BYTES = 4 * 1024,   /* what a batch starts with */
         BEHIND_BATCHES = 64, /* with so many inside the output is behind: a batch waits until it is full */
         STREAM_MEMBER = 32,  /* ,"stream":"stdout" */
-        BEHIND_PACKS = 8,    /* likewise in the batch format, where company makes a record cheaper */
+        BEHIND_PACKS = 8,    /* likewise in the batch format ... */
+        COMPANY_MS = 5,      /* ... where lines wait so long for company, unless nothing is inside */
 };
 
 struct ship_input {
@@ -34,7 +35,9 @@ struct ship {
         struct sink *sink;                  /* borrowed */
         struct batch *open;                 /* owned; mostly NULL between turns */
         bool packs;                         /* batch format */
-        struct packer packer;
+        struct packers packers;
+        struct timer company;
+        bool waited;                        /* it fired since the last record went */
         struct file *key_of;                /* whose key was put last into open ... */
         struct slice key;                   /* ... and where */
         const struct input_config *configs; /* borrowed; those of inputs, in their order */
@@ -55,6 +58,13 @@ struct ship {
 static void done(void *arg, struct batch **bp);
 static void give_back(struct ship *s, uint32_t lines);
 
+/* The end of this turn sends what is open. */
+static void company_is_over(struct timer *t)
+{
+        struct ship *s = t->arg;
+        s->waited = true;
+}
+
 static void room(void *arg)
 {
         struct ship *s = arg;
@@ -70,14 +80,15 @@ struct ship *ship_new(struct loop *l, struct shipper_stats *stats, const struct 
         s->hooks = *hooks;
         s->last_bytes = FIRST_BYTES;
         s->new_turn = true;
-        packer_init(&s->packer);
+        packers_init(&s->packers);
+        s->company = (struct timer){ .name = "company", .fn = company_is_over, .arg = s };
         return s;
 }
 
 void ship_use_batches(struct ship *s, size_t record_bytes)
 {
         s->packs = true;
-        packer_set_limit(&s->packer, record_bytes);
+        packers_set_limit(&s->packers, record_bytes);
 }
 
 static void free_inputs(struct ship *s)
@@ -120,10 +131,11 @@ void ship_free(struct ship *s)
                 return;
         for (size_t i = 0; s->open && i < s->open->n; i++)
                 give_back(s, s->open->recs[i].weight);
-        if (s->packer.file)
-                give_back(s, s->packer.weight);
+        for (struct packer *p = NULL; (p = packers_next_open(&s->packers, p)) != NULL;)
+                give_back(s, p->weight);
         batch_free(s->open);
-        packer_fini(&s->packer);
+        timer_disarm(s->loop, &s->company);
+        packers_fini(&s->packers);
         origin_fini(&s->origin);
         free_inputs(s);
         free(s);
@@ -145,17 +157,22 @@ void ship_set_address(struct ship *s, struct address *a)
         s->address = a;
 }
 
+static bool any_open(const struct ship *s)
+{
+        return s->open || s->packers.bytes > 0;
+}
+
 static void update_held(struct ship *s)
 {
         stat_set(&s->stats->held_bytes,
-                 (int64_t)(s->sink->bytes + (s->open ? batch_bytes(s->open) : 0) + packer_bytes(&s->packer)));
+                 (int64_t)(s->sink->bytes + (s->open ? batch_bytes(s->open) : 0) + s->packers.bytes));
 }
 
 bool ship_has_room(struct ship *s)
 {
         if (s->sink->asking)
                 return false;
-        if ((s->open || s->packer.file) && (!s->open || s->open->data.len < BATCH_BYTES))
+        if (any_open(s) && (!s->open || s->open->data.len < BATCH_BYTES))
                 return true;
         if (sink_has_room(s->sink))
                 return true;
@@ -205,7 +222,7 @@ static void learn_limit(struct ship *s)
                 return;
         s->max_record = s->sink->max_value;
         if (s->packs)
-                packer_set_limit(&s->packer, s->max_record);
+                packers_set_limit(&s->packers, s->max_record);
 }
 
 static void begin_turn(struct ship *s)
@@ -343,24 +360,34 @@ static void submit_full(struct ship *s)
                 submit(s);
 }
 
-static void close_pack(struct ship *s)
+static void close_pack(struct ship *s, struct packer *p)
 {
-        if (!s->packer.file)
-                return;
         begin_batch(s);
-        struct slice key = key_for(s, s->packer.file);
-        packer_close(&s->packer, s->open)->key = key;
+        struct slice key = key_for(s, p->file);
+        packers_close(&s->packers, p, s->open)->key = key;
         submit_full(s);
 }
 
-/* False: it is too large for the batch format, and nothing is open any more. */
+static void close_packs(struct ship *s)
+{
+        for (struct packer *p = NULL; (p = packers_next_open(&s->packers, p)) != NULL;)
+                close_pack(s, p);
+}
+
+/* False: it is too large for the batch format, and nothing of its file is open any more. */
 static bool pack_line(struct ship *s, struct file *f, int64_t end, const struct event_line *event, uint32_t lines,
                       size_t *ret_repaired)
 {
-        if (packer_add(&s->packer, f, end, event, lines, ret_repaired))
-                return true;
-        close_pack(s);
-        return packer_add(&s->packer, f, end, event, lines, ret_repaired);
+        struct packer *p = packers_of(&s->packers, f);
+        bool added = packers_add(&s->packers, p, f, end, event, lines, ret_repaired);
+
+        if (!added && p->file) {
+                close_pack(s, p);
+                added = packers_add(&s->packers, p, f, end, event, lines, ret_repaired);
+        }
+        if (packers_full(&s->packers))
+                close_packs(s);
+        return added;
 }
 
 static size_t add_record(struct ship *s, struct file *f, int64_t end, const struct event_line *event, uint32_t lines,
@@ -448,22 +475,40 @@ void ship_pass(struct ship *s, struct file *f, int64_t position, size_t size)
                 s->hooks.settled(s->hooks.arg, f);
 }
 
+/* One record of ten lines costs little more than one of one, so lines give others the time that an answer takes. */
+static bool waits_for_company(struct ship *s)
+{
+        if (s->sink->batches == 0 || s->waited)
+                return false;
+        if (!timer_armed(&s->company) && s->sink->batches < BEHIND_PACKS)
+                timer_arm(s->loop, &s->company, COMPANY_MS);
+        return true;
+}
+
+static void send_open(struct ship *s)
+{
+        if (s->sink->batches >= (s->packs ? BEHIND_PACKS : BEHIND_BATCHES) || !sink_has_room(s->sink) ||
+            (s->packs && waits_for_company(s)))
+                return;
+        s->waited = false;
+        timer_disarm(s->loop, &s->company);
+        close_packs(s);
+        if (s->open && sink_has_room(s->sink))
+                submit(s);
+}
+
 void ship_flush(struct ship *s)
 {
         s->new_turn = true;
-        if (!s->open && !s->packer.file)
+        if (!any_open(s))
                 return;
-        if (s->sink->batches < (s->packs ? BEHIND_PACKS : BEHIND_BATCHES) && sink_has_room(s->sink)) {
-                close_pack(s);
-                if (s->open && sink_has_room(s->sink))
-                        submit(s);
-        }
+        send_open(s);
         update_held(s);
 }
 
 bool ship_idle(const struct ship *s)
 {
-        return !s->open && !s->packer.file && stat_get(&s->stats->lines_in_flight) == 0;
+        return !any_open(s) && stat_get(&s->stats->lines_in_flight) == 0;
 }
 
 /* --- verdicts -------------------------------------------------------------------------------- */
@@ -531,6 +576,6 @@ static void done(void *arg, struct batch **bp)
         }
         batch_free(b);
         update_held(s);
-        if (s->open || s->packer.file)
+        if (any_open(s))
                 loop_wake(s->loop); /* it may go now */
 }

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The batch format: another record in Kafka, the same documents."""
 import json
+import random
 import re
 import subprocess
 
 import batch_format
 import kafka
 from harness import BIN, KAFKA, PARTITIONS, Case, Tally
+from test_kill import Victim
 
 RECORD = re.compile(r"^record \d+\n((?:  .+\n)+)", re.M)
 
@@ -96,3 +98,36 @@ class BatchFormat(Case):
         self.check(all(r["_id"] == json.loads(r["document"])["event"]["id"] for r in records), records)
         code, _, said = self.tell("shipper", "--format", "batch", "--output", "stdout", self.logs / "a.log")
         self.check(code == 78 and 'format: "batch" is for output "kafka"' in said, f"exit {code}: {said}")
+
+
+class BatchKill(Case):
+    """A record holds many lines: whoever is killed in its middle, each of them stands once."""
+    order = 71
+    WRITERS, RATE = ("a", "b"), 2000
+
+    def test(self):
+        lines, kills = (200_000, 15) if self.options.long else (10_000, 2)
+        chance = random.Random(self.options.seed)
+        topic, index = self.topic(), self.index()
+        shipper = self.shipper(topic, format="batch")
+        # Small bulks, so that a record's lines are answered one after the other.
+        collector = self.collector(topic, index, kafka={"session_timeout": "6 s", "group_instance_id": "one"}, batch_records=500)
+        victims = [Victim(program.start(), kills, chance) for program in (shipper, collector)]
+        for victim in victims:
+            victim.WORK_S = 1.5
+        writers = [self.loggen(writer, lines=lines, rate=self.RATE, rotate_every=lines // 4, seed=n)
+                   for n, writer in enumerate(self.WRITERS)]
+        self.wait_until("all are killed often enough", lambda: all([victim.step() for victim in victims]), 120)
+        for writer in writers:
+            writer.end(120)
+        expected = set().union(*(writer.tags() for writer in writers))
+        self.wait_for_count(index, len(expected), 120)
+        self.wait_for_idle(shipper, collector)
+        self.figures["lines"], self.figures["409s"] = len(expected), sum(v.duplicates + v.duplicates_now() for v in victims)
+        self.figures["records"] = collector.metric("batch_records_total")
+        Tally(expected, index.documents()).check(self)
+        self.wait_for_commit(topic)
+        for program in (shipper, collector):
+            program.check_ledger()
+            program.stop()
+        self.check(self.figures["409s"] > 0, "no 409: no kill made anything be sent again")

@@ -51,7 +51,7 @@ static int set_up(void **state)
         ship_set_sink(r->ship, r->sink);
         ship_use_batches(r->ship, RECORD);
         for (uint64_t i = 0; i < 3; i++) {
-                r->files[i] = file_new("/var/log/a.log", &r->input, &(struct file_stat){ .inode = i + 1, .birth_ns = 2 });
+                r->files[i] = file_new("/var/log/a.log", &r->input, &(struct file_stat){ .inode = i < 2 ? i + 1 : 1 + PACKERS, .birth_ns = 2 });
                 file_name(r->files[i], "web-1", "first\n", 6);
                 file_make_stream(r->files[i], "web-1");
         }
@@ -165,6 +165,26 @@ static void the_lines_of_a_turn_are_one_record(void **state)
         assert_true(ship_idle(r->ship));
 }
 
+/* Files 0 and 2 share a place. */
+static void files_that_share_a_place_keep_their_order(void **state)
+{
+        struct rig *r = *state;
+
+        put_line(r, 0, "a");
+        put_line(r, 2, "b");
+        put_line(r, 0, "c");
+        ship_flush(r->ship);
+        assert_int_equal(sink_held_count(r->sink), 3);
+        assert_documents(r, 0, 1, (const char *[]){ "\"message\":\"a\"" });
+        assert_documents(r, 1, 1, (const char *[]){ "\"message\":\"b\"" });
+        sink_held_answer(r->sink, 2, VERDICT_DONE, 0, NULL);
+        assert_int_equal(ackwin_committed(&r->files[0]->window), 0);
+        sink_held_answer(r->sink, 0, VERDICT_DONE, 0, NULL);
+        assert_int_equal(ackwin_committed(&r->files[0]->window), r->offset[0]);
+        assert_int_equal(ackwin_committed(&r->files[2]->window), 0);
+        sink_held_answer_all(r->sink, VERDICT_DONE);
+}
+
 static void a_record_has_lines_of_one_file(void **state)
 {
         struct rig *r = *state;
@@ -174,11 +194,9 @@ static void a_record_has_lines_of_one_file(void **state)
         put_line(r, 1, "c");
         put_line(r, 0, "d");
         ship_flush(r->ship);
-        assert_int_equal(sink_held_count(r->sink), 3);
-        assert_documents(r, 0, 1, (const char *[]){ "\"message\":\"a\"" });
+        assert_int_equal(sink_held_count(r->sink), 2);
+        assert_documents(r, 0, 2, (const char *[]){ "\"message\":\"a\"", "\"message\":\"d\"" });
         assert_documents(r, 1, 2, (const char *[]){ "\"message\":\"b\"", "\"message\":\"c\"" });
-        sink_held_answer(r->sink, 2, VERDICT_DONE, 0, NULL);
-        assert_int_equal(ackwin_committed(&r->files[0]->window), 0);
         sink_held_answer(r->sink, 0, VERDICT_DONE, 0, NULL);
         assert_int_equal(ackwin_committed(&r->files[0]->window), r->offset[0]);
         assert_int_equal(ackwin_committed(&r->files[1]->window), 0);
@@ -267,21 +285,68 @@ static void no_record_is_larger_than_it_may_be(void **state)
                 assert_true(sink_held_record(r->sink, i)->value.len <= SMALL);
 }
 
-static void what_trickles_in_while_the_output_is_behind_waits_for_company(void **state)
+/* One line a turn. */
+static void trickle(struct rig *r, int lines)
 {
-        struct rig *r = *state;
-        size_t lines = 0;
-
-        for (; lines < 1000; lines++) {
+        for (int i = 0; i < lines; i++) {
                 put_line(r, 0, "GET /basket/17 200 12ms");
                 ship_flush(r->ship);
         }
+}
+
+static void a_line_goes_at_once_when_nothing_is_inside_and_others_wait_for_the_answer(void **state)
+{
+        struct rig *r = *state;
+
+        trickle(r, 1);
+        assert_int_equal(sink_held_count(r->sink), 1);
+        trickle(r, 99);
+        assert_int_equal(sink_held_count(r->sink), 1);
+        sink_held_answer(r->sink, 0, VERDICT_DONE, 0, NULL);
+        ship_flush(r->ship);
+        assert_int_equal(sink_held_count(r->sink), 1);
+        assert_int_equal(sink_held_record(r->sink, 0)->weight, 99);
+        sink_held_answer_all(r->sink, VERDICT_DONE);
+        assert_int_equal(stat_get(&r->stats.lines_acked), 100);
+}
+
+static void lines_wait_for_a_slow_answer_only_so_long_and_not_for_one_that_is_behind(void **state)
+{
+        struct rig *r = *state;
+
+        for (unsigned inside = 1; inside <= 8; inside++) {
+                trickle(r, 3);
+                for (int i = 0; i < 1000 && sink_held_count(r->sink) < inside; i++) {
+                        loop_turn(r->loop, 100);
+                        ship_flush(r->ship);
+                }
+                assert_int_equal(sink_held_count(r->sink), inside);
+        }
+        trickle(r, 100);
+        loop_turn(r->loop, 20);
+        loop_turn(r->loop, 20);
+        ship_flush(r->ship);
         assert_int_equal(sink_held_count(r->sink), 8);
+        sink_held_answer(r->sink, 0, VERDICT_DONE, 0, NULL);
+        for (int i = 0; i < 1000 && sink_held_count(r->sink) < 8; i++) {
+                loop_turn(r->loop, 100);
+                ship_flush(r->ship);
+        }
+        assert_true(sink_held_record(r->sink, 7)->weight >= 100);
+        sink_held_answer_all(r->sink, VERDICT_DONE);
+}
+
+static void what_trickles_in_during_an_outage_is_one_record(void **state)
+{
+        struct rig *r = *state;
+
+        trickle(r, 1000);
+        assert_int_equal(sink_held_count(r->sink), 1);
         assert_int_equal(stat_get(&r->stats.lines_in_flight), 1000);
         sink_held_answer(r->sink, 0, VERDICT_DONE, 0, NULL);
         ship_flush(r->ship);
-        assert_int_equal(sink_held_count(r->sink), 8);
-        assert_int_equal(sink_held_record(r->sink, 7)->weight, 1000 - 8);
+        assert_int_equal(sink_held_count(r->sink), 1);
+        assert_int_equal(sink_held_record(r->sink, 0)->weight, 1000 - 1);
         sink_held_answer_all(r->sink, VERDICT_DONE);
         assert_int_equal(ackwin_committed(&r->files[0]->window), r->offset[0]);
         assert_int_equal(stat_get(&r->stats.lines_acked), 1000);
@@ -318,7 +383,7 @@ static void what_is_open_when_it_ends_is_given_back(void **state)
                 put_line(r, 0, "a line");
                 ship_flush(r->ship);
         }
-        assert_int_equal(sink_held_count(r->sink), 8);
+        assert_int_equal(sink_held_count(r->sink), 1);
         sink_close(r->sink);
         ship_free(r->ship);
         r->ship = NULL;
@@ -518,11 +583,14 @@ int main(void)
         static const struct CMUnitTest tests[] = {
                 TEST(the_lines_of_a_turn_are_one_record),
                 TEST(a_record_has_lines_of_one_file),
+                TEST(files_that_share_a_place_keep_their_order),
                 TEST(a_renamed_file_begins_another_record),
                 TEST(a_line_that_is_left_out_moves_on_with_those_around_it),
                 TEST(records_are_bounded_in_lines_and_bytes),
                 TEST(no_record_is_larger_than_it_may_be),
-                TEST(what_trickles_in_while_the_output_is_behind_waits_for_company),
+                TEST(a_line_goes_at_once_when_nothing_is_inside_and_others_wait_for_the_answer),
+                TEST(lines_wait_for_a_slow_answer_only_so_long_and_not_for_one_that_is_behind),
+                TEST(what_trickles_in_during_an_outage_is_one_record),
                 TEST(many_files_in_an_outage_stay_within_the_budget),
                 TEST(what_is_open_when_it_ends_is_given_back),
                 TEST(parsed_lines_are_whole_events_in_it),
