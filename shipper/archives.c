@@ -304,7 +304,7 @@ bool archives_is_final(const struct archives *a, const struct file *f)
         const struct clock *clock = loop_clock(a->known->loop);
         struct file_stat st;
 
-        return archive_end(f->packed->archive) != ARCHIVE_SHORT || a->known->config->once ||
+        return archive_end(f->packed->archive) != ARCHIVE_SHORT || a->known->finishing ||
                file_stat(f->fd, "", &st) < 0 || clock->wall_ns(clock) - st.mtime_ns > QUIET_MS * INT64_C(1000000);
 }
 

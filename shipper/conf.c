@@ -225,6 +225,8 @@ static const struct opt rows[] = {
           .min = 100, .max = 3600 * 1000, .help = "how long --once waits without progress before it gives up" },
         { "stop_timeout", OPT_DURATION, offsetof(struct shipper_config, stop_timeout_ms), .def = "10 s", .min = 0,
           .max = 3600 * 1000, .help = "how long a stop waits for acknowledgements" },
+        { "read_on_stop", OPT_BOOL, offsetof(struct shipper_config, read_on_stop), .def = "false",
+          .help = "a stop first reads every file to its end, within stop_timeout: for a sidecar whose files go with its pod" },
         { "log_level", OPT_CHOICE, offsetof(struct shipper_config, log_level), .def = "info", .choices = log_levels,
           .flag = "log-level", .flag_arg = "LEVEL", .help = "least level that is logged" },
         { "log_format", OPT_CHOICE, offsetof(struct shipper_config, log_format), .def = "text",

@@ -61,6 +61,7 @@ struct shipper_config {
         int64_t watch;                  /* enum watch_how */
         int64_t start_timeout_ms;
         int64_t stop_timeout_ms;
+        bool read_on_stop;
         int64_t log_level, log_format;
         bool once;
         int64_t dry_run;                /* records to show; 0: not a dry run */

@@ -28,6 +28,7 @@ struct known {
         struct descriptors descriptors;
         struct polls polls;
         bool first_start;                       /* no positions were ever stored, and the first scan is not over */
+        bool finishing;                 /* nothing more is waited for: a last line without an end is whole */
         struct positions *positions;            /* owned; and of the ended files that still wait there */
         struct map by_key;                      /* inode and birth time -> file, all but the ended ones; owned */
         struct map by_path;                     /* hash of path -> the file that was last seen there */

@@ -95,17 +95,28 @@ static void begin_stop(struct shipper *s, const char *why)
         notify_stopping();
         sources_finish(s->sources);
         drain(s, STOP_EXIT, why);
+        if (s->config.read_on_stop) {
+                tail_finish(s->tail);
+                watch_scan(s->watch);
+        }
+}
+
+/* A sidecar's files may go with its pod: then a stop first reads what is there. */
+static bool reads(const struct shipper *s)
+{
+        return !s->stopping || (s->stopping == STOP_EXIT && s->config.read_on_stop);
 }
 
 static void turn(void *arg)
 {
         struct shipper *s = arg;
 
-        if (!s->stopping)
+        if (reads(s))
                 tail_read(s->tail);
-        else
+        if (s->stopping)
                 ship_flush(s->ship);    /* what waited for company while the output was behind */
-        bool finished = ship_idle(s->ship) && (s->stopping || (sources_ended(s->sources) && tail_at_end(s->tail)));
+        bool at_end = reads(s) ? tail_at_end(s->tail) : true;
+        bool finished = ship_idle(s->ship) && at_end && (s->stopping || sources_ended(s->sources));
         tail_save(s->tail, finished);
         if (!finished && !s->stopping)
                 sources_collect(s->sources);    /* the tail takes a turn to forget what was deleted */

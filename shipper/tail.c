@@ -36,7 +36,7 @@ static void at_end(struct tail *t, struct file *f)
         if (st.links == 0 && !f->deleted)
                 f->deleted_ms = loop_now_ms(t->p.loop);
         f->deleted = st.links == 0;
-        bool finished = t->p.config->once || f->deleted || turns_waited(turns, f);
+        bool finished = t->known.finishing || f->deleted || turns_waited(turns, f);
         bool unfinished_line = finished && (f->scanned > f->read || f->hold);
         if (st.size > f->scanned || (unfinished_line && !ship_has_room(t->p.ship))) {
                 turns_push(turns, f);
@@ -162,6 +162,7 @@ struct tail *tail_new(const struct tail_parts *parts)
 
         t->p = *parts;
         known_init(&t->known, parts->loop, parts->config, parts->stats);
+        t->known.finishing = parts->config->once;
         unseen_init(&t->unseen, &t->known);
         archives_init(&t->archives, &t->known, &t->unseen, parts->ship);
         finder_init(&t->finder, &t->known, &t->archives, &t->unseen, parts->ship);
@@ -179,6 +180,11 @@ void tail_free(struct tail *t)
         known_fini(&t->known);
         reader_free(t->reader);
         free(t);
+}
+
+void tail_finish(struct tail *t)
+{
+        t->known.finishing = true;
 }
 
 void tail_keep(struct tail *t, struct kept_files *ret)

@@ -48,6 +48,7 @@ void tail_save(struct tail *t, bool now);                       /* now: do not w
 
 void tail_settled(struct tail *t, struct file *f);              /* ship's hook */
 
+void tail_finish(struct tail *t);       /* what the next scan finds is all: last lines without an end are shipped */
 bool tail_at_end(const struct tail *t);                         /* every file is read to its end */
 bool tail_is_acked(const struct tail *t, const char *path, int64_t size);       /* so much of it, and that is stored */
 int64_t tail_lag_bytes(const struct tail *t);                   /* seen in files and not yet acknowledged */
