@@ -74,9 +74,9 @@ class Manifests(Case):
             if self.is_custom(thing):
                 group, version = thing["apiVersion"].split("/")
                 package = CUSTOM_SCHEMAS[group].rsplit("@", 1)[0]
-                script = (f"const {{ {thing['kind']} }} = require('{package}/{group}/{version}');"
+                script = (f"import {{ {thing['kind']} }} from '{package}/{group}/{version}';"
                           f"new {thing['kind']}({json.dumps(thing)}).validate();")
-                done = subprocess.run(["node", "-e", script], cwd=self.dir / "npm", capture_output=True, text=True, check=False)
+                done = subprocess.run(["node", "--input-type=module", "-e", script], cwd=self.dir / "npm", capture_output=True, text=True, check=False)
                 self.check(done.returncode == 0, f"{path}: {thing['kind']}: {done.stderr[-1500:]}")
 
     def rules_are_fresh(self):
