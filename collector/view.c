@@ -7,6 +7,7 @@
 #include "collector/collector.h"
 #include "collector/dead.h"
 #include "status/metrics.h"
+#include "status/page.h"
 
 static const struct stat_row rows[] = {
 #define ROW(...) STAT_ROW(struct collector_stats, __VA_ARGS__)
@@ -224,5 +225,6 @@ const struct http_route collector_routes[] = {
         { "/readyz", "text/plain; charset=utf-8", get_readyz },
         { "/metrics", "text/plain; version=0.0.4; charset=utf-8", get_metrics },
         { "/status", "application/json", get_status },
+        { "/", "text/html; charset=utf-8", page_get },
         { NULL, NULL, NULL },
 };

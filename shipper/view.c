@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "shipper/shipper.h"
 #include "status/metrics.h"
+#include "status/page.h"
 
 static const struct stat_row rows[] = {
 #define ROW(...) STAT_ROW(struct shipper_stats, __VA_ARGS__)
@@ -144,5 +145,6 @@ const struct http_route shipper_routes[] = {
         { "/readyz", "text/plain; charset=utf-8", get_readyz },
         { "/metrics", "text/plain; version=0.0.4; charset=utf-8", get_metrics },
         { "/status", "application/json", get_status },
+        { "/", "text/html; charset=utf-8", page_get },
         { NULL, NULL, NULL },
 };
