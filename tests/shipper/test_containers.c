@@ -238,6 +238,27 @@ static void a_service_of_the_configuration_and_a_time_of_the_line_win(void **sta
         assert_true(has(r, 1, "{\"@timestamp\":\"" T "\"") && has(r, 1, "\"message\":\"y\""));
 }
 
+static void an_object_with_too_many_members_for_the_top_is_text(void **state)
+{
+        struct rig *r = *state;
+        struct buf b = { 0 };
+
+        r->input.parse = (struct parse_config){ .how = PARSE_JSON, .json_at = (char *)"top" };
+        r->config.max_line_bytes = 64 * 1024;
+        kill_and_start(r);
+        buf_puts(&b, T " stdout F ");
+        for (int i = 0; i < 1100; i++)
+                buf_printf(&b, "%c\"k%d\":%d", i ? ',' : '{', i, i);
+        buf_puts(&b, "}\n" T " stdout F {\"msg\":\"few\",\"stream\":\"theirs\",\"container\":\"theirs\"}\n");
+        append_bytes(r, b.data, b.len);
+        turns(r);
+        assert_int_equal(sink_held_count(r->sink), 2);
+        assert_true(has(r, 0, "\"message\":\"{\\\"k0\\\":0,"));
+        assert_true(has(r, 1, "\"message\":\"few\"") && has(r, 1, "\"labels\":{\"stream\":\"theirs\",\"container\":\"theirs\"}"));
+        assert_int_equal(stat_get(&r->stats.unparsed_too_many), 1);
+        buf_fini(&b);
+}
+
 /* Killed after any number of the file's bytes, with whatever was acknowledged then: the events that follow have the ids they have
  * when nothing happens. */
 static void a_kill_anywhere_leaves_the_ids(void **state)
@@ -472,6 +493,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(what_the_runtime_and_the_path_say_stands_in_the_event),
                 TEST(a_service_of_the_configuration_and_a_time_of_the_line_win),
+                TEST(an_object_with_too_many_members_for_the_top_is_text),
                 TEST(a_kill_anywhere_leaves_the_ids),
                 TEST(a_piece_without_its_end_waits_and_is_not_joined_over_a_file_switch),
                 TEST(a_line_of_many_pieces_is_cut_and_the_position_waits_for_its_end),
