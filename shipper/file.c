@@ -134,13 +134,14 @@ void file_look(struct file *f)
 {
         struct file_stat st;
 
-        int r = f->fd >= 0 ? file_stat(f->fd, "", &st) : file_stat(AT_FDCWD, file_place(f), &st);
-        if (r < 0 || !file_stat_is(&st, f) || f->spent)
-                return;
-        f->cut |= st.size < f->read ||
-                  (f->fd >= 0 && !(same_head(f, f->fd) && mark_check(&f->marks.last, f->fd)));
-        if (!f->cut)
-                f->size = st.size;
+        int fd = f->fd >= 0 ? f->fd : open(file_place(f), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd >= 0 && file_stat(fd, "", &st) == 0 && file_stat_is(&st, f) && !f->spent) {
+                f->cut |= st.size < f->read || !same_head(f, fd) || !mark_check(&f->marks.last, fd);
+                if (!f->cut)
+                        f->size = st.size;
+        }
+        if (fd >= 0 && fd != f->fd)
+                close(fd);
 }
 
 bool file_is_in_place(const struct file *f)

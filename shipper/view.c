@@ -78,6 +78,8 @@ static void show_file(void *arg, const struct file *f)
         json_int(w, "inode", (int64_t)f->inode);
         json_int(w, "generation", f->generation);
         json_bool(w, "rotated", f->rotated);
+        json_bool(w, "open", f->fd >= 0);
+        json_bool(w, "deleted", f->deleted);
         json_int(w, "size", f->size);
         json_int(w, "read", f->read);
         json_int(w, "acked", committed);
@@ -125,6 +127,8 @@ static unsigned get_status(void *arg, struct buf *body)
         json_int(&w, "held_bytes", stat_get(&s->stats.held_bytes));
         json_int(&w, "budget_bytes", stat_get(&s->stats.budget_bytes));
         json_int(&w, "directories_unwatched", stat_get(&s->stats.dirs_unwatched));
+        json_int(&w, "files_open", stat_get(&s->stats.files_open));
+        json_int(&w, "files_open_limit", stat_get(&s->stats.files_open_limit));
         json_int(&w, "files_ignored", stat_get(&s->stats.files_ignored));
         json_int(&w, "lag_bytes", tail_lag_bytes(s->tail));
         json_str(&w, "loop_worst", lag.worst_name);

@@ -98,25 +98,26 @@ static void tell_unwatched(struct watch *w)
 }
 
 /* The events of its directory do not tell when the file behind a link grows. */
-static void watch_link(struct watch *w, const char *path)
+static bool watch_link(struct watch *w, const char *path)
 {
         const uint64_t key = XXH3_64bits(path, strlen(path));
         int wd = w->io.fd < 0 ? -1 : inotify_add_watch(w->io.fd, path, IN_MODIFY);
 
         if (wd < 0 || map_get(&w->dirs, (uint64_t)wd))
-                return;                 /* the scan is left; or it is watched already */
+                return wd >= 0;         /* it is watched already */
         int old = (int)(intptr_t)map_get(&w->links, key) - 1;
         if (old >= 0)
                 inotify_rm_watch(w->io.fd, old);        /* the file the link led to before; an event says when it is done */
         map_put(&w->links, key, (void *)(intptr_t)(wd + 1));
         map_put(&w->dirs, (uint64_t)wd, xstrdup(path));
+        return true;
 }
 
 static void found(struct watch *w, const char *path, const struct input_config *input)
 {
-        if (finder_found(w->finder, path, input))
-                watch_link(w, path);
-        if (is_polled(w, path))
+        bool told = !finder_found(w->finder, path, input) || watch_link(w, path);
+
+        if (!told || is_polled(w, path))
                 finder_poll(w->finder, path);
 }
 

@@ -213,6 +213,34 @@ static void a_copy_that_is_being_made_is_left_alone(void **state)
         rig_free(r);
 }
 
+/* Its descriptor was closed, and it has grown past its old end before anyone looked. */
+static void a_copy_of_a_closed_file_is_known_too(void **state)
+{
+        struct rig *r = rig_new("*.log*");
+        struct clock_fake fake;
+
+        (void)state;
+        clock_fake_init(&fake);
+        r->clock = &fake.clock;
+        r->input.close_idle_ms = 1000;
+        rig_start(r);
+        rig_append(r, "a.log", "one\ntwo\n");
+        rig_answer(r);
+        clock_fake_advance(&fake, 10 * 1000);
+        rig_turns(r);
+        watch_scan(r->watch);
+        assert_int_equal(stat_get(&r->stats.files_open), 0);
+        rig_append(r, "a.log", "three\n");
+        grown_past_the_old_end(r);
+        rig_turns(r);
+        watch_scan(r->watch);
+        rig_turns(r);
+        assert_int_equal(rig_held(r), 3);
+        assert_true(rig_shipped(r, "three") && rig_shipped(r, "four"));
+        assert_int_equal(lost(r), 0);
+        rig_free(r);
+}
+
 static void a_copy_that_goes_its_own_way_is_a_file(void **state)
 {
         struct rig *r = rig_new("*.log*");
@@ -342,6 +370,7 @@ int main(void)
                 cmocka_unit_test(lines_of_the_copy_have_the_ids_of_the_file),
                 cmocka_unit_test(what_is_written_after_a_copy_has_ids_of_its_own),
                 cmocka_unit_test(a_copy_that_is_being_made_is_left_alone),
+                cmocka_unit_test(a_copy_of_a_closed_file_is_known_too),
                 cmocka_unit_test(a_copy_that_goes_its_own_way_is_a_file),
                 cmocka_unit_test(equal_heads_are_not_copies),
                 cmocka_unit_test(a_copy_that_lacks_the_last_lines_is_known_all_the_same),
