@@ -189,7 +189,7 @@ class Manifests(Case):
             thing = next(o for f, _, o in self.objects if f == folder)
             deployment = self.named("Deployment", thing["spec"]["scaleTargetRef"]["name"], "collector")
             self.check("replicas" not in deployment["spec"], "the Deployment and its autoscaler would fight for the number of replicas")
-        query = next(o for f, _, o in self.objects if f == "keda-predict")["spec"]["triggers"][0]["metadata"]["query"]
+        query = next(o for f, _, o in self.objects if f == "keda-predict")["spec"]["triggers"][1]["metadata"]["query"]
         for name in re.findall(r"sluice:[a-z0-9_:]+", query):
             self.check(f"record: {name}" in rules, f"{name} is not recorded")
         config = "".join(self.named("ConfigMap", "sluice-collector", "collector")["data"].values())

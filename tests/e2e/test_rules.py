@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prometheus' own checks of the rules and their unit tests; dashboards are what dashboards.py writes; each alert says what to do."""
+"""Prometheus' own checks of the rules and their unit tests; dashboards are what dashboards.py writes, docs/scaling.md what
+scaling.py computes; each alert says what to do."""
 import sys
 
 import yaml
@@ -19,6 +20,7 @@ class Rules(Case):
         run("promtool", "check", "rules", str(PROMETHEUS / "recording.yml"), str(PROMETHEUS / "alerts.yml"))
         run("promtool", "test", "rules", str(PROMETHEUS / "rules_test.yml"))
         run(sys.executable, str(ROOT / "docker/grafana/dashboards.py"), "--check")
+        run(sys.executable, str(ROOT / "tests/scaling/scaling.py"), "--check")
         tested = (PROMETHEUS / "rules_test.yml").read_text()
         for rule in yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"][0]["rules"]:
             name, notes = rule["alert"], rule["annotations"]
