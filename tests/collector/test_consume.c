@@ -379,13 +379,17 @@ static void nothing_is_committed_while_it_joins(void **state)
         struct member *a = join(k, ASSIGN_COOPERATIVE, 30000);
         a->hold = true;
         WAIT(a->ntaken == 10, a, NULL);
-        struct member *b = join(k, ASSIGN_COOPERATIVE, 30000);
-        WAIT(consume_joined(b->consume), a, b);
         rd_kafka_mock_broker_push_request_error_rtts(k->cluster, 1, sync_group, 2, RD_KAFKA_RESP_ERR_NO_ERROR, 1000,
                                                      RD_KAFKA_RESP_ERR_NO_ERROR, 1000);
+        struct member *b = join(k, ASSIGN_COOPERATIVE, 30000);
         WAIT(client_is_joining(a->consume), a, b);
         settle_all(a);
-        WAIT(!client_is_joining(a->consume), a, b);
+        while (client_is_joining(a->consume)) {
+                loop_turn(a->loop, 5);
+                loop_turn(b->loop, 5);
+                if (client_is_joining(a->consume))      /* still, so the mock's answer belongs to a commit of before */
+                        assert_int_equal(stat_get(&a->stats.commits) + stat_get(&a->stats.commit_errors), 0);
+        }
         WAIT(committed(k, 0) == 10, a, b);
         assert_int_equal(stat_get(&a->stats.commit_errors), 0);
         leave(a);
