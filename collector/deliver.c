@@ -27,6 +27,7 @@ struct deliver {
         size_t high, low;               /* marks for held bytes */
 
         struct batch *open;             /* owned; to the index */
+        size_t last_bytes, last_records; /* of the batch before it */
         struct batch *dead_open;        /* owned; to the dead letters */
         struct parcels parcels;         /* what will become many documents */
         struct timer batch_timer;       /* batch_time after the first record of `open` */
@@ -171,12 +172,23 @@ static bool full(const struct deliver *d)
                            (int64_t)d->open->n >= d->config->batch_records);
 }
 
+/* As large as the last one was: to grow is to copy. */
+static void open_batch(struct deliver *d)
+{
+        size_t least = (size_t)d->config->batch_bytes / 16, like_last = d->last_bytes + d->last_bytes / 8;
+
+        d->open = batch_new(like_last > least ? like_last : least);
+        batch_expect(d->open, d->last_records + d->last_records / 8);
+}
+
 static void submit_open(struct deliver *d)
 {
         if (!d->open || !sink_has_room(d->index))
                 return;
         timer_disarm(d->loop, &d->batch_timer);
         d->due = false;
+        d->last_bytes = d->open->data.len;
+        d->last_records = d->open->n;
         sink_submit(d->index, &d->open);
 }
 
@@ -217,7 +229,7 @@ static void begin_batch(struct deliver *d)
 {
         if (d->open)
                 return;
-        d->open = batch_new((size_t)d->config->batch_bytes / 16);
+        open_batch(d);
         d->open->opened_ms = loop_now_ms(d->loop);
         timer_arm(d->loop, &d->batch_timer, d->config->batch_time_ms);
 }

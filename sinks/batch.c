@@ -27,6 +27,14 @@ void batch_free(struct batch *b)
         free(b);
 }
 
+void batch_expect(struct batch *b, size_t records)
+{
+        CHECK(b->n == 0 && b->recs == NULL);
+        b->cap = records;
+        if (records > 0)
+                b->recs = xmalloc(records * sizeof(*b->recs));
+}
+
 struct record *batch_add(struct batch *b)
 {
         struct record *r;

@@ -69,6 +69,7 @@ struct batch {
 
 struct batch *batch_new(size_t bytes_hint);
 void batch_free(struct batch *b);                               /* NULL ok */
+void batch_expect(struct batch *b, size_t records);             /* room for so many, while it is empty */
 
 /* Starts a record and returns it; valid until the next call. Fill value etc. with batch_since. */
 struct record *batch_add(struct batch *b);

@@ -214,9 +214,30 @@ static void every_split_keeps_each_record_once_and_whole(void **state)
         }
 }
 
+static void room_that_was_expected_is_not_made_again(void **state)
+{
+        struct batch *b = batch_new(100);
+
+        (void)state;
+        batch_expect(b, 20);
+        const struct record *first = batch_add(b);
+        for (int i = 1; i < 20; i++)
+                batch_add(b);
+        assert_ptr_equal(first, b->recs);
+        batch_add(b);
+        assert_int_equal(b->n, 21);
+        batch_free(b);
+        b = batch_new(0);
+        batch_expect(b, 0);
+        batch_add(b);
+        assert_int_equal(b->n, 1);
+        batch_free(b);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(room_that_was_expected_is_not_made_again),
                 cmocka_unit_test(records_are_slices_of_one_buffer),
                 cmocka_unit_test(what_was_written_since_a_mark_is_a_slice),
                 cmocka_unit_test(an_undone_record_leaves_no_trace),
