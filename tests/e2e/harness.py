@@ -32,6 +32,7 @@ RUN = f"{int(time.time()):x}{os.getpid() % 4096:03x}"
 TAG = re.compile(r"\bn=([A-Za-z0-9]+)-(\d+)\b")         # what sluice-loggen puts into every line
 PARTITIONS = 8                                          # of every topic
 POLL_SECONDS = 0.05
+DISTURBS = 60
 
 
 class Failure(Exception):
@@ -348,7 +349,8 @@ class Tally:
 class Case:
     needs_servers = True
     more_servers = ()       # of the stack beside Kafka and Elasticsearch; run.py ends them after the last test
-    order = 50              # tests with a lower one run first
+    order = 50              # tests with a lower one run first; from DISTURBS on they stop servers or want the machine
+    patient = False         # mostly waits: runs beside those before DISTURBS
 
     def __init__(self, options):
         self.options = options          # long, input, seed: see run.py

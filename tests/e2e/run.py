@@ -6,9 +6,11 @@
 
 NAME: only tests whose name contains one of these.  --long: more lines, more kills, longer outages.  --input: also ship
 the log files of a folder and compare them with what arrives, line by line.  Programs come from $SLUICE_BIN
-(build/release/bin).  One line a test; the folder of a failed one stays in build/e2e/.  The last line is the sum.
+(build/release/bin).  One line a test; the folder of a failed one stays in build/e2e/.  The last line is the sum.  Tests that
+mostly wait run beside the others.
 """
 import argparse
+import concurrent.futures
 import importlib
 import pathlib
 import sys
@@ -65,11 +67,21 @@ def main():
 
     chosen = [case_class for case_class in find_cases() if is_wanted(case_class.__name__.lower(), options)]
     more = sorted({server for case_class in chosen for server in case_class.more_servers})
+    patient = [case_class for case_class in chosen if case_class.patient]
     results = []
-    for case_class in chosen:
-        if case_class.more_servers:
-            harness.stack("up", *more)          # side by side, once; tests that need none of them come first
-        results.append(run_case(case_class, options))
+    if patient:
+        harness.stack("up")                     # two would start it twice
+    with concurrent.futures.ThreadPoolExecutor(1) as beside:
+        waiting = [beside.submit(run_case, case_class, options) for case_class in patient]
+        for case_class in chosen:
+            if case_class.patient:
+                continue
+            if case_class.order >= harness.DISTURBS:
+                concurrent.futures.wait(waiting)
+            if case_class.more_servers:
+                harness.stack("up", *more)      # side by side, once; tests that need none of them come first
+            results.append(run_case(case_class, options))
+        results += [future.result() for future in waiting]
     if more:
         harness.stack("down", *more)
     print(f"{sum(results)} passed, {len(results) - sum(results)} failed")

@@ -35,6 +35,7 @@ class SlowStore(ByTable):
 
 
 class Slow(Case):
+    patient = True
     order = 26
     RECORD = 1000           # bytes
     GROWTH_MIB = 4          # what an allocator may keep for itself

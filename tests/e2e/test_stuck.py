@@ -50,6 +50,7 @@ def page():
 
 
 class Stuck(Case):
+    patient = True
     order = 32
 
     def test(self):
