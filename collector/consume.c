@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "collector/client.h"
+#include "collector/share.h"
 #include "collector/watch.h"
 #include "sinks/kafka_conf.h"
 
@@ -75,11 +76,12 @@ static void take(struct consume *c, const rd_kafka_message_t *m)
         if (in.timestamp_ms > c->ahead_ms)
                 stat_inc(&c->stats->from_future);
         c->hooks.take(c->hooks.arg, p, partition_take(p, m->offset), &in);
+        share_look(c, p);
 }
 
-static void seek_to(struct consume *c, struct partition *p, int64_t offset)
+void consume_seek(struct consume *c, struct partition *p)
 {
-        rd_kafka_resp_err_t r = rd_kafka_seek(p->handle, p->id, offset, 0);
+        rd_kafka_resp_err_t r = rd_kafka_seek(p->handle, p->id, p->next, 0);
         if (r != RD_KAFKA_RESP_ERR_NO_ERROR) {
                 stat_inc(&c->stats->consumer_errors);
                 log_warn("consume", "seek: topic=%s partition=%d: %s", p->topic, p->id, rd_kafka_err2str(r));
@@ -207,6 +209,7 @@ static void keepalive(struct timer *t)
 
 void consume_turn(struct consume *c)
 {
+        share_turn(c);
         group_step(c);
         watch_turn(c);
         group_commit_when_due(c);
@@ -214,11 +217,23 @@ void consume_turn(struct consume *c)
 
 /* --- pause ----------------------------------------------------------------------------------- */
 
+/* A partition that is paused alone stays so, whatever becomes of the others. */
+static rd_kafka_topic_partition_list_t *those_not_alone(const struct consume *c)
+{
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+        struct partition *p;
+
+        for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;)
+                if (!p->alone)
+                        rd_kafka_topic_partition_list_add(list, p->topic, p->id);
+        return list;
+}
+
 void consume_pause(struct consume *c)
 {
         if (c->paused)
                 return;
-        rd_kafka_topic_partition_list_t *list = consume_list(c);
+        rd_kafka_topic_partition_list_t *list = those_not_alone(c);
         rd_kafka_pause_partitions(c->rk, list);
         rd_kafka_topic_partition_list_destroy(list);
         c->paused = true;
@@ -232,12 +247,12 @@ void consume_resume(struct consume *c)
 
         if (!c->paused || c->stopping)
                 return;
-        rd_kafka_topic_partition_list_t *list = consume_list(c);
+        rd_kafka_topic_partition_list_t *list = those_not_alone(c);
         rd_kafka_resume_partitions(c->rk, list);
         rd_kafka_topic_partition_list_destroy(list);
         for (size_t i = 0; (p = map_next(&c->parts.map, &i)) != NULL;)
-                if (p->state == PART_ACTIVE && p->next > 0)
-                        seek_to(c, p, p->next);
+                if (p->state == PART_ACTIVE && !p->alone && p->next > 0)
+                        consume_seek(c, p);
         c->paused = false;
         stat_set(&c->stats->paused, 0);
 }
@@ -245,6 +260,11 @@ void consume_resume(struct consume *c)
 bool consume_paused(const struct consume *c)
 {
         return c->paused;
+}
+
+void consume_set_budget(struct consume *c, size_t bytes)
+{
+        c->budget = bytes;
 }
 
 /* --- what others ask ------------------------------------------------------------------------- */
@@ -496,6 +516,7 @@ void consume_free(struct consume *c)
         }
         client_bury(c);
         stat_set(&c->stats->paused, 0);
+        stat_set(&c->stats->partitions_paused, 0);
         if (c->io.fd >= 0)
                 close(c->io.fd);
         map_fini(&c->parts.map);

@@ -18,6 +18,7 @@
  *
  * Backpressure: consume_pause stops fetching while polling goes on (max.poll.interval), consume_resume
  * seeks each partition to the next wanted offset, since librdkafka 2.0 otherwise waits up to a second.
+ * A single partition that holds its share of the budget is paused alone, see share.h.
  * One thread; batch consumption and parallel seeks of librdkafka 2.0 lose messages.
  */
 #ifndef SLUICE_COLLECTOR_CONSUME_H
@@ -46,7 +47,8 @@ void consume_free(struct consume *c);           /* NULL ok; after consume_close 
 void consume_settle(struct consume *c, struct partition *p, uint64_t seq);
 void consume_pause(struct consume *c);          /* twice: no-op */
 void consume_resume(struct consume *c);
-bool consume_paused(const struct consume *c);
+bool consume_paused(const struct consume *c);   /* all of them */
+void consume_set_budget(struct consume *c, size_t bytes);       /* that partitions may be charged, all together */
 void consume_turn(struct consume *c);           /* each turn: commits what is due, goes on with a rebalance */
 
 /* Stop: no more records, then (after the owner is settled or has given up) the last commit and good-bye

@@ -24,7 +24,8 @@ struct deliver {
         struct deliver_hooks hooks;
         struct decoder *decoder;        /* owned */
         struct sink *index, *dead;      /* borrowed */
-        size_t high, low;               /* marks for held bytes */
+        size_t high;                    /* mark for held bytes */
+        size_t charged;                 /* to partitions: what records need, without the room that batches have left */
 
         struct batch *open;             /* owned; to the index */
         size_t last_bytes, last_records; /* of the batch before it */
@@ -34,6 +35,30 @@ struct deliver {
         bool due;                       /* it fired, or someone asked: send what is open */
         bool paused;
 };
+
+/* --- whose bytes ------------------------------------------------------------------------------ */
+
+/* As batch_bytes counts a record, without what its batch has only once. */
+static size_t cost(const struct record *r)
+{
+        return r->value.len + r->id.len + r->dest.len + sizeof(*r) + BATCH_RECORD_OVERHEAD;
+}
+
+static void charge(struct deliver *d, const struct record *r)
+{
+        struct partition *p = r->origin;
+        p->bytes += cost(r);
+        d->charged += cost(r);
+}
+
+static void discharge(struct deliver *d, const struct record *r)
+{
+        struct partition *p = r->origin;
+
+        CHECK(p->bytes >= cost(r));
+        p->bytes -= cost(r);
+        d->charged -= cost(r);
+}
 
 /* --- dead letters ---------------------------------------------------------------------------- */
 
@@ -76,6 +101,8 @@ static void to_dead_letters(struct deliver *d, struct batch *from, const struct 
         dead->seq = r->seq;
         dead->meta[OFFSET] = r->meta[OFFSET];
         dead->meta[CAUSE] = cause;
+        discharge(d, r);
+        charge(d, dead);
         log_warn("deliver", "document refused: topic=%s partition=%d offset=%" PRId64 " index=%.*s status=%u reason=\"%.*s\"",
                  p->topic, p->id, r->meta[OFFSET], (int)r->dest.len, batch_at(from, r->dest), r->status, (int)reason_len,
                  reason);
@@ -85,6 +112,7 @@ static void settled(struct deliver *d, const struct record *r, struct stat_value
 {
         stat_count(outcome, 1);
         stat_count(&d->stats->in_flight, -1);
+        discharge(d, r);
         d->hooks.settle(d->hooks.arg, r->origin, r->seq);
 }
 
@@ -192,6 +220,20 @@ static void submit_open(struct deliver *d)
         sink_submit(d->index, &d->open);
 }
 
+/* Bytes of memory for a byte that is charged.  Little says nothing: most of it is the batch that is being filled. */
+static double scale(const struct deliver *d, size_t bytes)
+{
+        return d->charged > 0 && bytes > d->high / 4 ? (double)bytes / (double)d->charged : 1;
+}
+
+/* What waiting partitions hold does not become less for now: the others resume at half of what is left to them. */
+static size_t low_mark(const struct deliver *d, size_t bytes)
+{
+        double waiting = (double)d->hooks.waiting(d->hooks.arg) * scale(d, bytes);
+        size_t low = (d->high + (size_t)waiting) / 2;
+        return low < d->high ? low : d->high - 1;
+}
+
 static void watch_budget(struct deliver *d)
 {
         size_t bytes = held(d);
@@ -202,7 +244,7 @@ static void watch_budget(struct deliver *d)
         if (!d->paused && (stuck || bytes >= d->high)) {
                 d->paused = true;
                 d->hooks.pause(d->hooks.arg);
-        } else if (d->paused && !stuck && bytes <= d->low) {
+        } else if (d->paused && !stuck && bytes <= low_mark(d, bytes)) {
                 d->paused = false;
                 d->hooks.resume(d->hooks.arg);
         }
@@ -234,7 +276,7 @@ static void begin_batch(struct deliver *d)
         timer_arm(d->loop, &d->batch_timer, d->config->batch_time_ms);
 }
 
-static void came_from(const struct deliver *d, struct partition *p, uint64_t seq, const struct incoming *in)
+static void came_from(struct deliver *d, struct partition *p, uint64_t seq, const struct incoming *in)
 {
         struct record *r = &d->open->recs[d->open->n - 1];
 
@@ -242,6 +284,7 @@ static void came_from(const struct deliver *d, struct partition *p, uint64_t seq
         r->seq = seq;
         r->meta[OFFSET] = in->offset;
         r->meta[TIMESTAMP] = in->timestamp_ms;
+        charge(d, r);
 }
 
 static void take_document(struct deliver *d, struct partition *p, uint64_t seq, const struct incoming *in)
@@ -366,6 +409,16 @@ bool deliver_paused(const struct deliver *d)
         return d->paused;
 }
 
+size_t deliver_chargeable(const struct deliver *d)
+{
+        return (size_t)((double)d->high / scale(d, held(d)));
+}
+
+bool deliver_crowded(const struct deliver *d)
+{
+        return d->index->batches >= d->index->limits.max_batches / 2;
+}
+
 bool deliver_idle(const struct deliver *d)
 {
         return stat_get(&d->stats->in_flight) == 0;
@@ -438,6 +491,5 @@ void deliver_set_sinks(struct deliver *d, struct sink *index, struct sink *dead,
         d->index = index;
         d->dead = dead;
         d->high = budget;
-        d->low = budget / 2;
         stat_set(&d->stats->budget_bytes, (int64_t)budget);
 }

@@ -8,7 +8,8 @@
  *
  * The only place that counts records_in_flight, and the only one that settles: a record is settled
  * when its document stands in the index, or when its dead letter is acknowledged, never before.
- * When what is held reaches the budget the owner is told to pause, and to resume at the low mark.  One thread.
+ * When what is held reaches the budget the owner is told to pause, and to resume when half of what the waiting
+ * partitions leave is free.  Each document is charged to its partition from the batch on until it is settled.  One thread.
  */
 #ifndef SLUICE_COLLECTOR_DELIVER_H
 #define SLUICE_COLLECTOR_DELIVER_H
@@ -23,6 +24,7 @@ struct deliver_hooks {
         void (*settle)(void *arg, struct partition *p, uint64_t seq);
         void (*pause)(void *arg);
         void (*resume)(void *arg);
+        size_t (*waiting)(void *arg);   /* bytes of partitions that are paused alone, or gone: room for nobody */
         void *arg;
 };
 
@@ -42,6 +44,8 @@ void deliver_take(struct deliver *d, struct partition *p, uint64_t seq, const st
 void deliver_flush(struct deliver *d);                  /* send what is open, as far as there is room */
 void deliver_turn(struct deliver *d);                   /* end of a turn: sends what is due, pauses, resumes */
 bool deliver_paused(const struct deliver *d);           /* it said pause and not yet resume */
+size_t deliver_chargeable(const struct deliver *d);     /* the budget, in the bytes that partitions are charged */
+bool deliver_crowded(const struct deliver *d);          /* half of the bulks that there may be wait: pause who waits longest */
 bool deliver_idle(const struct deliver *d);             /* nothing in flight */
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector/client.h"
+#include "collector/share.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,7 @@ void group_part_with(struct consume *c, struct partition *p, const char *why)
 {
         partitions_remove(&c->parts, p);
         partition_enter(p, PART_GONE, why);
+        share_left(c, p);
         rd_kafka_topic_destroy(p->handle);
         p->handle = NULL;
         stat_add(&c->stats->partitions, -1);
@@ -192,11 +194,14 @@ static void start_partitions(struct consume *c)
                 rd_kafka_assign(c->rk, c->moving);
         if (c->paused)
                 rd_kafka_pause_partitions(c->rk, c->moving);
+        share_look_all(c);
         group_finish(c);
 }
 
 void group_leave_partitions(struct consume *c, const char *why)
 {
+        const size_t alone = c->nalone;
+
         for (int i = 0; i < c->moving->cnt; i++) {
                 struct partition *p = group_find(c, &c->moving->elems[i]);
                 if (!p)
@@ -205,6 +210,9 @@ void group_leave_partitions(struct consume *c, const char *why)
                          p->id, (long long)ackwin_committed(&p->window), p->held, why);
                 group_part_with(c, p, why);
         }
+        /* librdkafka remembers a pause when it no longer has the partition: it would come back paused. */
+        if (c->paused || c->nalone < alone)
+                rd_kafka_resume_partitions(c->rk, c->moving);
         if (group_cooperative(c))
                 group_report(c, rd_kafka_incremental_unassign(c->rk, c->moving));
         else

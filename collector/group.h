@@ -35,7 +35,9 @@ struct consume {
         struct partitions parts;        /* ours */
         struct partition **gone;        /* owned array of owned: late answers are due */
         size_t ngone, gone_cap;
-        bool paused;
+        bool paused;                    /* all of them */
+        size_t nalone;                  /* partitions paused alone: share.h */
+        size_t budget;                  /* bytes that they may be charged; 0: not bounded */
 
         enum rebalance rebalance;       /* assigned by rebalance_enter only */
         rd_kafka_topic_partition_list_t *moving;        /* owned: what the rebalance is about */
@@ -60,6 +62,7 @@ struct consume {
 };
 
 rd_kafka_topic_partition_list_t *consume_list(const struct consume *c);        /* ours, without offsets; the caller's */
+void consume_seek(struct consume *c, struct partition *p);                      /* to its next */
 void consume_on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque);
 
 bool group_cooperative(const struct consume *c);

@@ -32,6 +32,7 @@
 #include "collector/collector.h"
 #include "collector/dead.h"
 #include "collector/dlq.h"
+#include "collector/share.h"
 #include "collector/top.h"
 #include "config/start.h"
 #include "sinks/http_get.h"
@@ -102,6 +103,7 @@ static void turn(void *arg)
         struct collector *c = arg;
 
         deliver_turn(c->deliver);
+        consume_set_budget(c->consume, deliver_chargeable(c->deliver));
         consume_turn(c->consume);
         if (c->config.once && !c->stopping && consume_at_end(c->consume))
                 begin_stop(c, "the end of every partition is reached");
@@ -180,6 +182,8 @@ static void tick(struct timer *t)
         tell_manager(c, why);
         if (!c->stopping && reload_due(&c->reload))
                 try_reload(c);
+        if (deliver_crowded(c->deliver))
+                share_hold_oldest(c->consume);
         if (deliver_idle(c->deliver))
                 mem_give_back();
         log_flush_repeats();
@@ -216,6 +220,12 @@ static void on_resume(void *arg)
 {
         struct collector *c = arg;
         consume_resume(c->consume);
+}
+
+static size_t on_waiting(void *arg)
+{
+        const struct collector *c = arg;
+        return c->consume ? share_waiting(c->consume) : 0;
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -287,7 +297,7 @@ static int build_sinks(struct collector *c, struct err *e)
 /* The parts that follow the configuration; loop and HTTP outlive them. */
 static int build(struct collector *c, struct err *e)
 {
-        const struct deliver_hooks to_consume = { on_settle, on_pause, on_resume, c };
+        const struct deliver_hooks to_consume = { on_settle, on_pause, on_resume, on_waiting, c };
         const struct consume_hooks to_deliver = { on_take, on_flush, c };
 
         c->deliver = deliver_new(c->loop, &c->config, &c->stats, &to_consume, e);
@@ -297,7 +307,10 @@ static int build(struct collector *c, struct err *e)
         if (r < 0)
                 return r;
         c->consume = consume_new(c->loop, &c->config, &c->stats, &to_deliver, e);
-        return c->consume ? 0 : -e->code;
+        if (!c->consume)
+                return -e->code;
+        consume_set_budget(c->consume, deliver_chargeable(c->deliver));
+        return 0;
 }
 
 static void demolish(struct collector *c)

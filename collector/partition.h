@@ -44,6 +44,10 @@ struct partition {
         struct ackwin window;           /* settled up to here: its committed is what may be committed */
         int64_t stored;                 /* committed at the broker, as far as answered */
         size_t held;                    /* records, or documents of them, taken and not settled */
+        size_t bytes;                   /* of documents held, as deliver charges them */
+        bool alone;                     /* paused, whatever the others are: it holds its share (share.h) */
+        size_t resume_at;               /* bytes, then */
+        int64_t alone_since_ms;
         bool out_of_range;              /* the offset to take next no longer exists */
         bool ended;                     /* its end was seen */
         int refused;                    /* the broker's error while it gives no records of it; 0: none */

@@ -59,6 +59,8 @@
         X(GAUGE, budget_bytes, "budget_bytes", NULL, "Bound of held_bytes; partitions pause there.")        \
         X(COUNTER, pauses, "pauses_total", NULL, "Times the budget was full and partitions were paused.")   \
         X(GAUGE, paused, "paused", NULL, "1 while partitions are paused.")                                  \
+        X(GAUGE, partitions_paused, "partitions_paused", NULL,                                              \
+          "Partitions paused alone: they hold their share of the budget and wait.")                         \
         X(GAUGE, partitions, "partitions", NULL, "Partitions assigned.")                                    \
         X(COUNTER, rebalances, "rebalances_total", NULL, "Assignments and revocations.")                    \
         X(COUNTER, revoke_timeouts, "revoke_timeouts_total", NULL,                                          \

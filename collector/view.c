@@ -6,6 +6,7 @@
 #include "collector/client.h"
 #include "collector/collector.h"
 #include "collector/dead.h"
+#include "collector/share.h"
 #include "status/metrics.h"
 #include "status/page.h"
 
@@ -21,6 +22,18 @@ const char *collector_trouble(struct collector *c)
         if (!why)
                 why = sink_trouble(c->dead);
         return why ? why : consume_trouble(c->consume);
+}
+
+/* Why work waits: a partition that is paused alone says so when no part has more to say. */
+static const char *why_it_waits(struct collector *c, char sentence[SHARE_SENTENCE])
+{
+        const char *why = collector_trouble(c);
+        const struct partition *p = why ? NULL : share_oldest(c->consume);
+
+        if (!p)
+                return why;
+        share_sentence(c->consume, p, NULL, sentence);
+        return sentence;
 }
 
 static int64_t dropped(const struct collector_stats *s)
@@ -52,7 +65,8 @@ static unsigned get_healthz(void *arg, struct buf *body)
 static unsigned get_readyz(void *arg, struct buf *body)
 {
         struct collector *c = arg;
-        const char *why = ready_why_not(&c->ready, loop_now_ms(c->loop), collector_trouble(c));
+        char sentence[SHARE_SENTENCE];
+        const char *why = ready_why_not(&c->ready, loop_now_ms(c->loop), why_it_waits(c, sentence));
 
         buf_printf(body, "%s\n", why ? why : "ready");
         return why ? 503 : 200;
@@ -126,10 +140,15 @@ static unsigned get_metrics(void *arg, struct buf *body)
 
 static void show_partition(struct json_out *w, struct collector *c, const struct partition *p)
 {
+        char sentence[SHARE_SENTENCE];
+
+        if (p->alone)
+                share_sentence(c->consume, p, sink_trouble(c->index), sentence);
         json_open(w, NULL, '{');
         json_str(w, "topic", p->topic);
         json_int(w, "partition", p->id);
-        json_str(w, "state", partition_state_text[p->state]);
+        json_str(w, "state", p->alone ? "paused, waits for its oldest record" : partition_state_text[p->state]);
+        json_str(w, "paused", p->alone ? sentence : NULL);
         json_int(w, "next", p->next);
         json_int(w, "settled", ackwin_committed(&p->window));
         json_int(w, "committed", p->stored);
@@ -194,7 +213,8 @@ static unsigned get_status(void *arg, struct buf *body)
         struct json_out w = { .b = body };
         const struct partitions *ps = consume_partitions(c->consume);
         struct loop_lag lag = loop_lag(c->loop);
-        const char *why = ready_why_not(&c->ready, loop_now_ms(c->loop), collector_trouble(c));
+        char sentence[SHARE_SENTENCE];
+        const char *why = ready_why_not(&c->ready, loop_now_ms(c->loop), why_it_waits(c, sentence));
         struct partition *p;
 
         json_open(&w, NULL, '{');

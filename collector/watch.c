@@ -2,6 +2,7 @@
 #include "collector/watch.h"
 
 #include "base/log.h"
+#include "collector/share.h"
 #include "collector/topics.h"
 
 enum {
@@ -35,8 +36,7 @@ static void assign_again(struct consume *c, const struct partition *p)
                 }
                 rd_kafka_assign(c->rk, list);
         }
-        if (c->paused)
-                rd_kafka_pause_partitions(c->rk, list);
+        share_pause_again(c, list);
         rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -191,7 +191,7 @@ static void ask_ends(struct consume *c)
 {
         int64_t now = loop_now_ms(c->loop);
 
-        if (!c->paused || c->parts.map.len == 0) {
+        if ((!c->paused && c->nalone == 0) || c->parts.map.len == 0) {
                 c->ask_ends_ms = now + ENDS_PERIOD_MS / 5;      /* most pauses are over by then */
                 return;
         }

@@ -30,6 +30,7 @@ struct rig {
         struct pack pack;
         uint64_t offset;                /* in the file */
         unsigned pauses;
+        size_t waiting;                 /* bytes of partitions paused alone */
         bool paused;
 };
 
@@ -52,11 +53,16 @@ static void on_resume(void *arg)
         r->paused = false;
 }
 
+static size_t on_waiting(void *arg)
+{
+        return ((struct rig *)arg)->waiting;
+}
+
 static int set_up(void **state)
 {
         static const struct ident file = { { 7 } };
         struct rig *r = xcalloc(1, sizeof(*r));
-        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, r };
+        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, on_waiting, r };
         const struct sink_limits limits = { .max_batches = 8, .max_bytes = 64 * 1024 };
         struct err e = { 0 };
 

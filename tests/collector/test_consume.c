@@ -337,6 +337,24 @@ static void a_record_that_is_not_settled_for_five_minutes_is_counted(void **stat
         leave(m);
 }
 
+static void what_leaves_while_all_are_paused_comes_back_unpaused(void **state)
+{
+        struct mock_kafka *k = *state;
+
+        struct member *a = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(stat_get(&a->stats.partitions) == 2, a, NULL);
+        consume_pause(a->consume);
+        struct member *b = join(k, ASSIGN_COOPERATIVE, 1000);
+        WAIT(stat_get(&b->stats.partitions) == 1, a, b);
+        consume_resume(a->consume);
+        leave(b);
+        WAIT(stat_get(&a->stats.partitions) == 2, a, NULL);
+        put_records(k, 0, 3);
+        put_records(k, 1, 3);
+        WAIT(a->ntaken == 6, a, NULL);
+        leave(a);
+}
+
 /* One member has both partitions, a second joins: the partition that moves is drained first. */
 static void revoked_partitions_are_drained_and_committed_before_they_go(void **state, enum assignment assignment)
 {
@@ -604,6 +622,7 @@ int main(void)
                 TEST(pause_and_resume_leave_no_gap_and_no_double),
                 TEST(after_a_resume_records_come_at_once),
                 TEST(the_lag_of_a_paused_partition_grows),
+                TEST(what_leaves_while_all_are_paused_comes_back_unpaused),
                 TEST(a_record_that_is_not_settled_for_five_minutes_is_counted),
                 TEST(nothing_is_committed_while_it_joins),
                 TEST(cooperative_revokes_are_drained_and_committed_before_they_go),

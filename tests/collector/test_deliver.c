@@ -25,6 +25,7 @@ struct rig {
         struct partition *p;
         bool paused;
         unsigned pauses;
+        size_t waiting;                 /* bytes of partitions paused alone */
 };
 
 static void on_settle(void *arg, struct partition *p, uint64_t seq)
@@ -48,10 +49,15 @@ static void on_resume(void *arg)
         r->paused = false;
 }
 
+static size_t on_waiting(void *arg)
+{
+        return ((struct rig *)arg)->waiting;
+}
+
 static int set_up(void **state)
 {
         struct rig *r = xcalloc(1, sizeof(*r));
-        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, r };
+        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, on_waiting, r };
         const struct sink_limits limits = { .max_batches = 8, .max_bytes = 1 << 20 };
         struct err e = { 0 };
 
@@ -194,7 +200,7 @@ static void a_parked_document_is_a_dead_letter_of_its_own_kind(void **state)
 static void a_record_that_may_not_be_repaired_is_a_dead_letter_as_it_came(void **state)
 {
         struct rig *r = *state;
-        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, r };
+        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, on_waiting, r };
         struct err e = { 0 };
 
         deliver_free(r->deliver);
@@ -266,7 +272,7 @@ static void a_record_without_index_goes_to_the_dead_letters_and_spoils_no_other(
 {
         struct rig *r = *state;
         struct err e = { 0 };
-        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, r };
+        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, on_waiting, r };
 
         sink_free(r->index);
         sink_free(r->dead);
@@ -344,6 +350,41 @@ static void a_full_budget_pauses_and_the_low_mark_resumes(void **state)
         free(large);
 }
 
+/* Bytes of a partition that waits stay: the others do not wait for the half that never comes. */
+static void what_waits_raises_the_low_mark(void **state)
+{
+        struct rig *r = *state;
+        char *large = xmalloc(30 * 1024);
+
+        memset(large, 'x', 30 * 1024 - 1);
+        large[30 * 1024 - 1] = '\0';
+        r->config.batch_records = 1;
+        r->index->limits.max_batches = 100;
+        while (!r->paused) {
+                take(r, large);
+                deliver_turn(r->deliver);
+        }
+        size_t bytes = r->p->bytes;
+        assert_true(bytes > r->p->held * 30 * 1024);
+        flush(r);
+        r->waiting = 200 * 1024;
+        sink_held_answer(r->index, 0, VERDICT_DONE, 0, NULL);
+        deliver_turn(r->deliver);
+        assert_int_equal(r->p->bytes, bytes - bytes / (r->p->held + 1));
+        while (r->paused) {
+                sink_held_answer(r->index, 0, VERDICT_DONE, 0, NULL);
+                deliver_turn(r->deliver);
+        }
+        assert_true(stat_get(&r->stats.held_bytes) > 128 * 1024);
+        sink_held_answer(r->index, 0, VERDICT_REJECT, 400, "no");
+        deliver_turn(r->deliver);
+        sink_held_answer_all(r->index, VERDICT_DONE);
+        assert_true(r->p->bytes > 30 * 1024);   /* of the dead letter */
+        sink_held_answer_all(r->dead, VERDICT_DONE);
+        assert_int_equal(r->p->bytes, 0);
+        free(large);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, clean_up)
@@ -358,6 +399,7 @@ int main(void)
                 TEST(a_record_without_index_goes_to_the_dead_letters_and_spoils_no_other),
                 TEST(a_batch_goes_by_count_by_bytes_and_by_time),
                 TEST(a_full_budget_pauses_and_the_low_mark_resumes),
+                TEST(what_waits_raises_the_low_mark),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
