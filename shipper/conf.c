@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "event/filter.h"
 #include "shipper/endpoint.h"
+#include "shipper/journal.h"
 #include "shipper/line_end.h"
 #include "shipper/rate.h"
 #include "shipper/sources.h"
@@ -45,8 +46,8 @@ static const struct opt input_rows[] = {
           .max = 30ll * 24 * 3600 * 1000, .help = "gives up a deleted file that is still not shipped after so long, so that "
                                                   "its disk space is freed; what is lost is counted; 0 s: never" },
         { "listen", OPT_STRING, offsetof(struct input_config, listen),
-          .help = "where lines come in instead: tcp://HOST:PORT, udp://HOST:PORT, unix://PATH, unixgram://PATH or "
-                  "stdin://" },
+          .help = "where lines come in instead: tcp://HOST:PORT, udp://HOST:PORT, unix://PATH, unixgram://PATH, "
+                  "journald:// (this machine's journal), journald://DIRECTORY or stdin://" },
         { "framing", OPT_CHOICE, offsetof(struct input_config, framing), .def = "auto", .choices = framings,
           .help = "of tcp and unix (RFC 6587); auto: octets where a count and '<' begin a message, else lines" },
         { "ring_size", OPT_SIZE, offsetof(struct input_config, ring_size), .def = "64 MiB", .min = 1 << 20,
@@ -59,6 +60,8 @@ static const struct opt input_rows[] = {
                                                "may lose a line by it (peers that are gone are found without it)" },
         { "socket_mode", OPT_STRING, offsetof(struct input_config, socket_mode), .def = "0660",
           .help = "of the file of unix and unixgram, octal" },
+        { "units", OPT_LIST, offsetof(struct input_config, units),
+          .help = "of journald: only what these systemd units wrote, and what systemd says of them; absent: everything" },
         { "service", OPT_STRING, offsetof(struct input_config, service),
           .help = "service.name of their lines; absent: the field is left out" },
         PARSE_OPTS("parse", offsetof(struct input_config, parse)),
@@ -97,6 +100,20 @@ static const struct opt input_rows[] = {
           .help = "of the lines beyond the rate one of so many is kept; 0: none" },
 };
 
+/* What an entry becomes is fixed, see take_json. */
+static void check_journal(const struct input_config *in, struct opt_errors *errors)
+{
+        if (!journal_version())
+                opt_complain(errors, "listen: \"%s\": this build is without libsystemd; build it with -D SLUICE_JOURNALD=ON, "
+                                     "or tail the files that the services write", in->listen);
+        if (in->parse.how != PARSE_TEXT)
+                opt_complain(errors, "parse: is not for journald, whose entries have their fields");
+        if (in->start_at != START_AT_BEGINNING)
+                opt_complain(errors, "start_at: is for inputs with paths; a journal is read from its oldest entry");
+        if (in->multiline.preset != 0 || in->multiline.start || in->multiline.continues)
+                opt_complain(errors, "multiline: is not for journald, whose entries are whole");
+}
+
 static void check_listen(const struct input_config *in, struct opt_errors *errors)
 {
         struct endpoint ep;
@@ -105,6 +122,8 @@ static void check_listen(const struct input_config *in, struct opt_errors *error
 
         if (endpoint_parse(in->listen, &ep, &e) < 0)
                 opt_complain(errors, "listen: %s", e.msg);
+        else if (ep.kind == ENDPOINT_JOURNAL)
+                check_journal(in, errors);
         unsigned long mode = strtoul(in->socket_mode, &end, 8);
         if (!*in->socket_mode || *end || mode > 0777)
                 opt_complain(errors, "socket_mode: \"%s\": not an octal mode, as in \"0660\"", in->socket_mode);
@@ -166,6 +185,13 @@ static void check_container(const struct input_config *in, struct opt_errors *er
                                              in->parse.fields.v[i]);
 }
 
+static bool is_journal(const struct input_config *in)
+{
+        struct endpoint ep;
+
+        return in->listen && endpoint_parse(in->listen, &ep, NULL) == 0 && ep.kind == ENDPOINT_JOURNAL;
+}
+
 static void check_input(const void *conf, struct opt_errors *errors)
 {
         const struct input_config *in = conf;
@@ -180,6 +206,8 @@ static void check_input(const void *conf, struct opt_errors *errors)
                 opt_complain(errors, "paths: must be set, or listen");
         else if (in->parse.how == PARSE_SYSLOG)
                 opt_complain(errors, "parse: \"syslog\" is for inputs with listen");
+        if (in->units.n > 0 && !is_journal(in))
+                opt_complain(errors, "units: is for inputs with listen = \"journald://\"");
         check_encoding(in, errors);
         check_container(in, errors);
         check_lines(in, errors);
@@ -314,6 +342,14 @@ static void tail_its_ring(const char *state, struct input_config *in)
         in->paths.v[0] = sources_pattern(state, in->listen);
 }
 
+/* An entry of the journal stands in its ring as an event's members. */
+static void take_json(struct input_config *in)
+{
+        in->parse.how = PARSE_JSON;
+        free(in->parse.json_at);
+        in->parse.json_at = xstrdup("top");
+}
+
 /* Two inputs with one ring would read each other's lines. */
 static int check_rings(const struct shipper_config *c, struct err *e)
 {
@@ -345,6 +381,8 @@ int shipper_config_finish(struct shipper_config *c, const char *const *paths, si
         for (size_t i = 0; i < c->inputs.n; i++) {
                 if (in[i].listen)
                         tail_its_ring(c->state, &in[i]);
+                if (is_journal(&in[i]))
+                        take_json(&in[i]);
                 int r = make_all_absolute(&in[i].paths, e);
                 if (r == 0)
                         r = make_all_absolute(&in[i].exclude_paths, e);

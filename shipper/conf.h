@@ -30,6 +30,7 @@ struct input_config {
         int64_t max_connections;
         int64_t idle_timeout_ms;        /* 0: never */
         char *socket_mode;              /* octal */
+        struct strlist units;           /* of journald; none: all */
         char *service;                  /* NULL: the field is absent */
         struct parse_config parse;
         struct redact_config redact;

@@ -14,6 +14,7 @@ enum { BACKLOG = 128, PORT_MAX = 65535, DATAGRAM_BUFFER = 1 << 20 };
 static const struct { const char *scheme; enum endpoint_kind kind; } schemes[] = {
         { "stdin://", ENDPOINT_STDIN }, { "tcp://", ENDPOINT_TCP }, { "udp://", ENDPOINT_UDP },
         { "unix://", ENDPOINT_UNIX },   { "unixgram://", ENDPOINT_UNIXGRAM },
+        { "journald://", ENDPOINT_JOURNAL },
 };
 
 bool endpoint_is_stream(const struct endpoint *ep)
@@ -83,6 +84,19 @@ static bool parse_path(const char *text, struct endpoint *ret)
         return true;
 }
 
+/* How the path is used is not for here: it may be longer than a socket's. */
+static bool parse_dir(const char *text)
+{
+        return *text == '\0' || *text == '/';
+}
+
+const char *endpoint_path(const char *text)
+{
+        const char *at = strstr(text, "://");
+
+        return at ? at + strlen("://") : text;
+}
+
 int endpoint_parse(const char *text, struct endpoint *ret, struct err *e)
 {
         struct endpoint ep = { 0 };
@@ -92,9 +106,10 @@ int endpoint_parse(const char *text, struct endpoint *ret, struct err *e)
                 if (strncmp(text, schemes[i].scheme, n) != 0)
                         continue;
                 ep.kind = schemes[i].kind;
-                bool ok = ep.kind == ENDPOINT_STDIN ? text[n] == '\0'
-                          : is_unix(&ep)            ? parse_path(text + n, &ep)
-                                                    : parse_inet(text + n, &ep);
+                bool ok = ep.kind == ENDPOINT_STDIN     ? text[n] == '\0'
+                          : ep.kind == ENDPOINT_JOURNAL ? parse_dir(text + n)
+                          : is_unix(&ep)                ? parse_path(text + n, &ep)
+                                                        : parse_inet(text + n, &ep);
                 if (!ok)
                         break;
                 *ret = ep;
@@ -102,8 +117,8 @@ int endpoint_parse(const char *text, struct endpoint *ret, struct err *e)
         }
         return err_set(e, EINVAL,
                        "\"%s\": not an address to listen on; write \"tcp://127.0.0.1:5514\", \"udp://:5514\", "
-                       "\"unix:///run/sluice.sock\" (at most %zu bytes of path), \"unixgram:///run/sluice.sock\" or "
-                       "\"stdin://\"",
+                       "\"unix:///run/sluice.sock\" (at most %zu bytes of path), \"unixgram:///run/sluice.sock\", "
+                       "\"journald://\" or \"stdin://\"",
                        text, sizeof(ret->addr.un.sun_path) - 1);
 }
 
@@ -218,7 +233,7 @@ int endpoint_open(const struct endpoint *ep, unsigned mode, struct err *e)
 
 void endpoint_close(const struct endpoint *ep, int fd)
 {
-        if (fd < 0 || ep->kind == ENDPOINT_STDIN)
+        if (fd < 0 || ep->kind == ENDPOINT_STDIN || ep->kind == ENDPOINT_JOURNAL)
                 return;
         if (is_unix(ep))
                 unlink(ep->addr.un.sun_path);

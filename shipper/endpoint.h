@@ -6,6 +6,8 @@
  *      udp://127.0.0.1:5514
  *      unix:///run/sluice.sock         stream socket
  *      unixgram:///run/sluice.sock     datagram socket, what syslog(3) writes to
+ *      journald://                     no socket: the systemd journal of this machine (journal.h)
+ *      journald:///var/log/journal/ID  the journal files of a directory
  */
 #ifndef SLUICE_SHIPPER_ENDPOINT_H
 #define SLUICE_SHIPPER_ENDPOINT_H
@@ -18,7 +20,8 @@
 #include "base/err.h"
 #include "shipper/entry.h"
 
-enum endpoint_kind { ENDPOINT_STDIN, ENDPOINT_TCP, ENDPOINT_UDP, ENDPOINT_UNIX, ENDPOINT_UNIXGRAM };
+enum endpoint_kind { ENDPOINT_STDIN, ENDPOINT_TCP, ENDPOINT_UDP, ENDPOINT_UNIX, ENDPOINT_UNIXGRAM,
+                     ENDPOINT_JOURNAL };
 
 struct endpoint {
         enum endpoint_kind kind;
@@ -33,11 +36,12 @@ struct endpoint {
 
 /* -EINVAL with a sentence that quotes the text. */
 int endpoint_parse(const char *text, struct endpoint *ret, struct err *e) MUST_CHECK;
+const char *endpoint_path(const char *text);    /* what stands behind "://" */
 
 /* Bound and, a stream socket, listening; never blocks.  mode: of a Unix socket's file; the file of one that nobody
  * listens on any more is removed first.  The descriptor, or -errno. */
 int endpoint_open(const struct endpoint *ep, unsigned mode, struct err *e) MUST_CHECK;
-void endpoint_close(const struct endpoint *ep, int fd);         /* and removes the socket's file; stdin stays open */
+void endpoint_close(const struct endpoint *ep, int fd);         /* and removes the socket's file; what is no socket stays */
 
 bool endpoint_is_stream(const struct endpoint *ep);             /* a connection each; stdin is none */
 

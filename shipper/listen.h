@@ -5,16 +5,18 @@
  *                      connection --+              +-- ring --> written() --> the tailer
  *      stdin           -------------+              |
  *      udp, unixgram   datagram -------------------+
+ *      journald        entry ----------------------+
  *
  * All on the loop, nothing blocks: one read of one descriptor a turn.
  *
  *                   ring without room, disk full
- *      LISTENING ---------------------------------> FULL: connections and stdin are not read, so their senders wait;
+ *      LISTENING ---------------------------------> FULL: connections, stdin and the journal are not read, senders wait;
  *          ^                                          |   datagrams are read and counted as dropped
  *          +-------- room(), the disk takes it -------+
  *
  * Bounded: connections by max_connections (more are closed and counted), the unfinished line of each by
  * max_line_bytes, and all of those together by held_max: beyond it a line is cut at LISTEN_SHORT_LINE.
+ * How far the journal was taken is stored once the ring's bytes are on the disk: at once, then every STORE_MS at most.
  * One thread.
  */
 #ifndef SLUICE_SHIPPER_LISTEN_H
@@ -49,7 +51,7 @@ struct listen_parts {
 struct listener *listener_new(const struct listen_parts *parts, const struct input_config *in, struct err *e);
 void listener_free(struct listener *l);                 /* NULL ok; what is unfinished is written as it is */
 
-/* The new configuration leaves address, ring and file mode alone? */
+/* The new configuration leaves address, ring, file mode and units alone? */
 bool listener_is_like(const struct listener *l, const struct input_config *in);
 /* Then this takes over the rest of it; connections keep the framing they began with. */
 void listener_configure(struct listener *l, const struct input_config *in);

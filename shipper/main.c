@@ -30,6 +30,7 @@
 #include "shipper/archive.h"
 #include "shipper/check.h"
 #include "shipper/files.h"
+#include "shipper/journal.h"
 #include "shipper/lock.h"
 #include "shipper/progress.h"
 #include "shipper/shipper.h"
@@ -52,7 +53,10 @@ static const char *versions(void)
 {
         static char text[640];
 
-        snprintf(text, sizeof(text), "%s\n%s", versions_text(), archive_versions());
+        const char *systemd = journal_version();
+
+        snprintf(text, sizeof(text), "%s\n%s%s%s", versions_text(), archive_versions(), systemd ? "\nlibsystemd " : "",
+                 systemd ? systemd : "");
         return text;
 }
 

@@ -39,6 +39,8 @@ struct ring {
         char *newest;                   /* owned; its path */
         struct buf pending;             /* appended, not flushed */
         bool stopped;                   /* has_room said no: room() is owed */
+        bool syncs;                     /* a segment that is complete is synced */
+        int sync_error;                 /* -errno of the first that was not; later ones cannot make up for it */
         char trouble[256];
 };
 
@@ -265,12 +267,45 @@ static bool write_pending(struct ring *r, struct segment *s)
         return true;
 }
 
+/* The names of new segments too. */
+static int sync_dir(const struct ring *r)
+{
+        int fd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return -errno;
+        int code = fsync(fd) < 0 ? -errno : 0;
+        close(fd);
+        return code;
+}
+
+static void sync_segment(struct ring *r)
+{
+        if (r->sync_error == 0 && r->fd >= 0 && fdatasync(r->fd) < 0)
+                r->sync_error = -errno;
+        if (r->sync_error == 0)
+                r->sync_error = sync_dir(r);
+}
+
 static void end_segment_when_full(struct ring *r)
 {
         if (r->segments[r->n - 1].size < r->max_bytes / RING_SEGMENTS)
                 return;
+        if (r->syncs)
+                sync_segment(r);
         close(r->fd);
         r->fd = -1;
+}
+
+void ring_keep_synced(struct ring *r)
+{
+        r->syncs = true;
+}
+
+int ring_sync(struct ring *r)
+{
+        sync_segment(r);
+        return r->sync_error;
 }
 
 /* Says that there is room when somebody was told that there is none. */

@@ -14,7 +14,7 @@
  * bound by what one read brings.
  *
  * What is promised: an entry that was appended and flushed is in the kernel's hands and survives the death of this
- * process; it is not synced, so the last seconds before a power cut can be gone.  A torn last line, which a kill in
+ * process; it is not synced without ring_sync, so the last seconds before a power cut can be gone.  A torn last line, which a kill in
  * the middle of a write leaves, is taken off at the next start.  No segment is ever appended to by two processes' lives:
  * were the end of one lost in a power cut, a new line would get the id of one that was sent already.
  *
@@ -45,6 +45,11 @@ bool ring_has_room(const struct ring *r);
 size_t ring_append(struct ring *r, const struct entry *e);
 /* To the file. False: the disk does not take it, it stays in memory; call again later. */
 bool ring_flush(struct ring *r);
+
+/* For a source that remembers how far it was taken: ring_sync brings what was flushed to the disk, through all segments
+ * begun after ring_keep_synced.  -errno: it is not known to be there, now and for good. */
+void ring_keep_synced(struct ring *r);
+int ring_sync(struct ring *r) MUST_CHECK;
 
 /* Deletes segments from the oldest on while acked(arg, path, size) says so; never the one that is written to. */
 void ring_collect(struct ring *r, bool (*acked)(void *arg, const char *path, int64_t size), void *arg);

@@ -103,14 +103,18 @@
         X(COUNTER, connections_refused, "connections_refused_total", NULL,                                    \
           "Connections closed at once because max_connections was reached.")                                 \
         X(COUNTER, connections_idle, "connections_idle_total", NULL, "Connections closed by idle_timeout.")   \
-        X(COUNTER, received_bytes, "received_bytes_total", NULL, "Bytes read from sockets and stdin.")        \
+        X(COUNTER, received_bytes, "received_bytes_total", NULL, "Bytes from sockets, stdin and the journal.")\
         X(COUNTER, records_received, "records_received_total", NULL,                                          \
-          "Lines and datagrams from sockets and stdin that went into a ring.")                               \
+          "Lines, datagrams and journal entries that went into a ring.")                                     \
         X(COUNTER, datagrams_dropped_full, "datagrams_dropped_total", "reason=\"ring_full\"",                 \
           DATAGRAMS_DROPPED)                                                                                 \
         X(COUNTER, datagrams_dropped_kernel, "datagrams_dropped_total", "reason=\"kernel\"",                  \
           DATAGRAMS_DROPPED)                                                                                 \
-        X(GAUGE, ring_bytes, "ring_bytes", NULL, "Bytes in the rings of sockets and stdin.")                  \
+        X(COUNTER, journal_lost, "journal_cursor_lost_total", NULL,                                           \
+          "Times the journal had no entry any more where the last run stopped: it is read from its oldest.") \
+        X(GAUGE, journal_time, "journal_last_entry_timestamp_seconds", NULL,                                  \
+          "When the journal entry that was read last was written, since 1970; 0: none yet.")                 \
+        X(GAUGE, ring_bytes, "ring_bytes", NULL, "Bytes in the rings of inputs that listen.")                 \
         X(GAUGE, ring_limit_bytes, "ring_limit_bytes", NULL, "Bound of ring_bytes.")                          \
         X(COUNTER, ring_full, "ring_full_total", NULL, "Times a ring was full or its disk took nothing.")     \
         X(GAUGE, held_bytes, "held_bytes", NULL, "Bytes of lines held in batches.")                           \

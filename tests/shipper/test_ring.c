@@ -36,6 +36,17 @@ ssize_t write(int fd, const void *p, size_t n)
         return syscall(SYS_write, fd, p, n);
 }
 
+/* And its fdatasync. */
+static int syncs, sync_errno;
+
+int fdatasync(int fd)
+{
+        (void)fd;
+        syncs++;
+        errno = sync_errno;
+        return sync_errno ? -1 : 0;
+}
+
 struct world {
         char *tmp, *dir;
         unsigned rooms;
@@ -63,6 +74,7 @@ static int setup(void **state)
         w->tmp = tmpdir_new();
         w->dir = tmpdir_path(w->tmp, "ring/stdin");
         disk_left = -1;
+        syncs = sync_errno = 0;
         *state = w;
         return 0;
 }
@@ -266,6 +278,41 @@ static void an_entry_larger_than_the_ring_passes(void **state)
         assert_int_equal(ring_bytes(w->ring), 0);
 }
 
+static void a_ring_is_synced_when_it_is_asked_to_be_and_through_every_segment(void **state)
+{
+        struct world *w = *state;
+        char last[256];
+
+        open_ring(w);
+        append(w, 1);
+        assert_true(ring_flush(w->ring));
+        assert_int_equal(syncs, 0);
+        ring_keep_synced(w->ring);
+        assert_int_equal(ring_sync(w->ring), 0);
+        assert_int_equal(syncs, 1);
+        for (int i = 0; i < 100 && segments(w, last, sizeof(last)) < 4; i++) {
+                append(w, 20);
+                assert_true(ring_flush(w->ring));
+        }
+        assert_true(syncs >= 1 + 3);
+}
+
+/* The kernel tells of an error once: what was lost then is not there because the next sync is fine. */
+static void a_sync_that_failed_once_is_never_believed_again(void **state)
+{
+        struct world *w = *state;
+
+        open_ring(w);
+        append(w, 1);
+        assert_true(ring_flush(w->ring));
+        sync_errno = EIO;
+        assert_int_equal(ring_sync(w->ring), -EIO);
+        sync_errno = 0;
+        append(w, 1);
+        assert_true(ring_flush(w->ring));
+        assert_int_equal(ring_sync(w->ring), -EIO);
+}
+
 static void a_start_begins_a_new_segment_and_keeps_the_old_ones(void **state)
 {
         struct world *w = *state;
@@ -392,6 +439,8 @@ int main(void)
                 TEST(segments_go_from_the_oldest_on),
                 TEST(the_segment_that_is_written_to_stays),
                 TEST(an_entry_larger_than_the_ring_passes),
+                TEST(a_ring_is_synced_when_it_is_asked_to_be_and_through_every_segment),
+                TEST(a_sync_that_failed_once_is_never_believed_again),
                 TEST(a_start_begins_a_new_segment_and_keeps_the_old_ones),
                 TEST(a_torn_last_entry_is_taken_off_wherever_it_was_torn),
                 TEST(a_torn_only_entry_longer_than_a_block_leaves_no_segment),
