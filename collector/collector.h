@@ -18,6 +18,9 @@ struct collector {
         struct consume *consume;
         struct deliver *deliver;
         struct sink *index, *dead;
+        struct sink *spare;             /* NULL until the dead letters' topic refuses one */
+        struct err spare_why;           /* why it cannot be opened; msg "" : it can, or need not */
+        int64_t spare_after_ms;         /* not tried again before */
         struct http *http;
 
         int64_t settled_seen;           /* settled records when last looked at */

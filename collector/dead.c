@@ -151,3 +151,16 @@ struct sink *dead_sink_new(struct loop *l, const struct collector_config *c, con
         free(dir);
         return s;
 }
+
+struct sink *dead_spare_new(struct loop *l, const struct collector_config *c, const struct sink_owner *owner,
+                            const struct sink_limits *limits, struct err *e)
+{
+        struct err why = { 0 };
+        char *dir = dead_dir(&c->dlq);
+        struct sink *s = open_files(l, c, dir, owner, limits, &why);
+
+        free(dir);
+        if (!s)
+                err_set(e, why.code, "a dead letter that topic %s refuses cannot be written to a file: %s", c->dlq.topic, why.msg);
+        return s;
+}

@@ -35,4 +35,8 @@ char *dead_path(const char *dir, unsigned n);
 struct sink *dead_sink_new(struct loop *l, const struct collector_config *c, const struct sink_owner *owner,
                            const struct sink_limits *limits, struct err *e);
 
+/* Files beside the topic, for what it refuses: opened when that happens first. NULL with e set: as above. */
+struct sink *dead_spare_new(struct loop *l, const struct collector_config *c, const struct sink_owner *owner,
+                            const struct sink_limits *limits, struct err *e);
+
 #endif

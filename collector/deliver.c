@@ -24,12 +24,14 @@ struct deliver {
         struct deliver_hooks hooks;
         struct decoder *decoder;        /* owned */
         struct sink *index, *dead;      /* borrowed */
+        struct sink *spare;             /* borrowed; NULL: not needed yet */
         size_t high;                    /* mark for held bytes */
         size_t charged;                 /* to partitions: what records need, without the room that batches have left */
 
         struct batch *open;             /* owned; to the index */
         size_t last_bytes, last_records; /* of the batch before it */
         struct batch *dead_open;        /* owned; to the dead letters */
+        struct batch *spare_open;       /* owned; letters that their topic refused */
         struct parcels parcels;         /* what will become many documents */
         struct timer batch_timer;       /* batch_time after the first record of `open` */
         bool due;                       /* it fired, or someone asked: send what is open */
@@ -134,9 +136,48 @@ static struct stat_value *dead_count(struct deliver *d, enum cause cause)
         return counts[cause];
 }
 
-static void dead_done(void *arg, struct batch **bp)
+/* Too large for the topic, say: the same letter, as a line of a file. */
+static void to_spare(struct deliver *d, struct batch *from, const struct record *r)
 {
-        struct deliver *d = arg;
+        struct incoming_header headers[LETTER_HEADERS];
+        struct letter l;
+
+        CHECK(r->nheaders <= LETTER_HEADERS);
+        for (unsigned i = 0; i < r->nheaders; i++) {
+                const struct header *h = &from->headers[r->first_header + i];
+                headers[i] = (struct incoming_header){ h->name, batch_at(from, h->value), h->value.len };
+        }
+        CHECK(letter_read_headers(headers, r->nheaders, &l));
+        l.id = text_of(from, r->key);
+        l.document = text_of(from, r->value);
+        l.refused_ms = wall_ms(d);
+        if (!d->spare_open)
+                d->spare_open = batch_new(r->value.len + 512);
+        struct record *line = letter_put_line(d->spare_open, &l);
+        line->weight = r->weight;
+        line->origin = r->origin;
+        line->seq = r->seq;
+        line->meta[OFFSET] = r->meta[OFFSET];
+        line->meta[CAUSE] = r->meta[CAUSE];
+        discharge(d, r);
+        charge(d, line);
+        log_warn("deliver", "dead letter refused by its topic, written to a file: offset=%" PRId64 " reason=\"%.*s\"",
+                 r->meta[OFFSET], (int)r->reason.len, batch_reason(from, r));
+}
+
+static void submit_spare(struct deliver *d)
+{
+        if (!d->spare_open)
+                return;
+        if (!d->spare)
+                d->spare = d->hooks.spare(d->hooks.arg);
+        if (d->spare && sink_has_room(d->spare))
+                sink_submit(d->spare, &d->spare_open);
+}
+
+/* Of the topic, and of files. */
+static void dead_answered(struct deliver *d, struct batch **bp, bool topic)
+{
         struct batch *b = *bp;
 
         *bp = NULL;
@@ -144,6 +185,8 @@ static void dead_done(void *arg, struct batch **bp)
                 const struct record *r = &b->recs[i];
                 if (r->verdict == VERDICT_RETRY) {
                         give_back(d, 1);
+                } else if (r->verdict == VERDICT_REJECT && topic) {
+                        to_spare(d, b, r);
                 } else if (r->verdict == VERDICT_REJECT) {
                         log_error("deliver", "dead letter refused, document dropped: offset=%" PRId64 " reason=\"%.*s\"",
                                   r->meta[OFFSET], (int)r->reason.len, batch_reason(b, r));
@@ -153,6 +196,17 @@ static void dead_done(void *arg, struct batch **bp)
                 }
         }
         batch_free(b);
+}
+
+static void dead_done(void *arg, struct batch **bp)
+{
+        struct deliver *d = arg;
+        dead_answered(d, bp, dead_in_topic(&d->config->dlq));
+}
+
+static void spare_done(void *arg, struct batch **bp)
+{
+        dead_answered(arg, bp, false);
 }
 
 /* --- verdicts -------------------------------------------------------------------------------- */
@@ -191,7 +245,8 @@ static void index_done(void *arg, struct batch **bp)
 static size_t held(const struct deliver *d)
 {
         return d->index->bytes + d->dead->bytes + (d->open ? batch_bytes(d->open) : 0) +
-               (d->dead_open ? batch_bytes(d->dead_open) : 0) + parcels_bytes(&d->parcels);
+               (d->dead_open ? batch_bytes(d->dead_open) : 0) + (d->spare ? d->spare->bytes : 0) +
+               (d->spare_open ? batch_bytes(d->spare_open) : 0) + parcels_bytes(&d->parcels);
 }
 
 static bool full(const struct deliver *d)
@@ -401,6 +456,7 @@ void deliver_turn(struct deliver *d)
                 submit_open(d);
         if (d->dead_open && sink_has_room(d->dead))
                 sink_submit(d->dead, &d->dead_open);
+        submit_spare(d);
         watch_budget(d);
 }
 
@@ -468,11 +524,13 @@ void deliver_free(struct deliver *d)
         if (!d)
                 return;
         timer_disarm(d->loop, &d->batch_timer);
-        give_back(d, (d->open ? d->open->n : 0) + (d->dead_open ? d->dead_open->n : 0) + parcels_left(&d->parcels));
+        give_back(d, (d->open ? d->open->n : 0) + (d->dead_open ? d->dead_open->n : 0) +
+                             (d->spare_open ? d->spare_open->n : 0) + parcels_left(&d->parcels));
         parcels_fini(&d->parcels);
         decode_free(d->decoder);
         batch_free(d->open);
         batch_free(d->dead_open);
+        batch_free(d->spare_open);
         free(d);
 }
 
@@ -484,6 +542,11 @@ struct sink_owner deliver_index_owner(struct deliver *d)
 struct sink_owner deliver_dead_owner(struct deliver *d)
 {
         return (struct sink_owner){ .done = dead_done, .room = room, .arg = d };
+}
+
+struct sink_owner deliver_spare_owner(struct deliver *d)
+{
+        return (struct sink_owner){ .done = spare_done, .room = room, .arg = d };
 }
 
 void deliver_set_sinks(struct deliver *d, struct sink *index, struct sink *dead, size_t budget)

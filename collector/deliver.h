@@ -5,6 +5,7 @@
  *      ^                                                                          |
  *      +-- settle <-- indexed, duplicate -----------------------------------------+
  *      +-- settle <-- stored <-- sink (dead letters: kafka, file) <-- refused -----+
+ *      +-- settle <-- stored <-- spare sink (file) <-- refused by the topic, too
  *
  * The only place that counts records_in_flight, and the only one that settles: a record is settled
  * when its document stands in the index, or when its dead letter is acknowledged, never before.
@@ -25,6 +26,7 @@ struct deliver_hooks {
         void (*pause)(void *arg);
         void (*resume)(void *arg);
         size_t (*waiting)(void *arg);   /* bytes of partitions that are paused alone, or gone: room for nobody */
+        struct sink *(*spare)(void *arg);       /* files for letters that their topic refuses; NULL: not now, asked again */
         void *arg;
 };
 
@@ -38,6 +40,7 @@ void deliver_free(struct deliver *d);                   /* NULL ok; after its si
 /* The sinks are made with these owners, then given here; borrowed. */
 struct sink_owner deliver_index_owner(struct deliver *d);
 struct sink_owner deliver_dead_owner(struct deliver *d);
+struct sink_owner deliver_spare_owner(struct deliver *d);
 void deliver_set_sinks(struct deliver *d, struct sink *index, struct sink *dead, size_t budget);
 
 void deliver_take(struct deliver *d, struct partition *p, uint64_t seq, const struct incoming *in);

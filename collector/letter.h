@@ -25,6 +25,7 @@
 struct letter_text { const char *p; size_t len; };      /* borrowed; not NUL-terminated */
 
 enum { LETTER_NAME = 22 };              /* of one in a file */
+enum { LETTER_HEADERS = 9 };            /* of one in a topic */
 
 struct letter {
         struct letter_text reason;      /* "rejected", "no_index" ... */

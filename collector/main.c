@@ -45,6 +45,7 @@ enum {
         MAX_BULKS = 64,
         MAX_DEAD_BATCHES = 64,
         DEAD_BYTES = 2 * 1024 * 1024,
+        SPARE_AGAIN_MS = 5000,          /* between two tries to open files for what the topic refuses */
         LEAVE_MS = 5000,                /* for the last commit and the good-bye */
 };
 
@@ -228,6 +229,20 @@ static size_t on_waiting(void *arg)
         return c->consume ? share_waiting(c->consume) : 0;
 }
 
+static struct sink *on_spare(void *arg)
+{
+        struct collector *c = arg;
+        const struct sink_limits limits = { .max_batches = MAX_DEAD_BATCHES, .max_bytes = DEAD_BYTES };
+        struct sink_owner owner = deliver_spare_owner(c->deliver);
+
+        if (loop_now_ms(c->loop) < c->spare_after_ms)
+                return NULL;
+        c->spare_after_ms = loop_now_ms(c->loop) + SPARE_AGAIN_MS;
+        c->spare_why = (struct err){ 0 };
+        c->spare = dead_spare_new(c->loop, &c->config, &owner, &limits, &c->spare_why);
+        return c->spare;
+}
+
 /* --- life ------------------------------------------------------------------------------------ */
 
 static void shown_enough(void *arg)
@@ -297,7 +312,7 @@ static int build_sinks(struct collector *c, struct err *e)
 /* The parts that follow the configuration; loop and HTTP outlive them. */
 static int build(struct collector *c, struct err *e)
 {
-        const struct deliver_hooks to_consume = { on_settle, on_pause, on_resume, on_waiting, c };
+        const struct deliver_hooks to_consume = { on_settle, on_pause, on_resume, on_waiting, on_spare, c };
         const struct consume_hooks to_deliver = { on_take, on_flush, c };
 
         c->deliver = deliver_new(c->loop, &c->config, &c->stats, &to_consume, e);
@@ -319,11 +334,16 @@ static void demolish(struct collector *c)
                 sink_close(c->index);   /* hands back what was not settled */
         if (c->dead)
                 sink_close(c->dead);
+        if (c->spare)
+                sink_close(c->spare);
         consume_free(c->consume);
         sink_free(c->index);
         sink_free(c->dead);
+        sink_free(c->spare);
         deliver_free(c->deliver);
-        c->index = c->dead = NULL;
+        c->index = c->dead = c->spare = NULL;
+        c->spare_why = (struct err){ 0 };
+        c->spare_after_ms = 0;
         c->consume = NULL;
         c->deliver = NULL;
 }

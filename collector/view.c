@@ -21,6 +21,10 @@ const char *collector_trouble(struct collector *c)
         const char *why = sink_trouble(c->index);
         if (!why)
                 why = sink_trouble(c->dead);
+        if (!why && c->spare)
+                why = sink_trouble(c->spare);
+        if (!why && c->spare_why.msg[0])
+                why = c->spare_why.msg;
         return why ? why : consume_trouble(c->consume);
 }
 
@@ -130,7 +134,10 @@ static unsigned get_metrics(void *arg, struct buf *body)
         metrics_rows(&m, index.rows, index.nrows, index.base);
         if (dead_in_topic(&c->config.dlq)) {
                 metrics_rows(&m, dead.rows, dead.nrows, dead.base);
-        } else {
+                if (c->spare)
+                        dead = c->spare->ops->stats(c->spare);
+        }
+        if (!dead_in_topic(&c->config.dlq) || c->spare) {
                 metrics_begin(&dead_letters, body, "sluice_collector_dlq_");
                 metrics_rows(&dead_letters, dead.rows, dead.nrows, dead.base);
         }

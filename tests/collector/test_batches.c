@@ -53,6 +53,12 @@ static void on_resume(void *arg)
         r->paused = false;
 }
 
+static struct sink *no_spare(void *arg)
+{
+        (void)arg;
+        return NULL;
+}
+
 static size_t on_waiting(void *arg)
 {
         return ((struct rig *)arg)->waiting;
@@ -62,7 +68,7 @@ static int set_up(void **state)
 {
         static const struct ident file = { { 7 } };
         struct rig *r = xcalloc(1, sizeof(*r));
-        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, on_waiting, r };
+        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, on_waiting, no_spare, r };
         const struct sink_limits limits = { .max_batches = 8, .max_bytes = 64 * 1024 };
         struct err e = { 0 };
 

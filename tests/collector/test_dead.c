@@ -206,6 +206,29 @@ static void a_place_that_is_not_there_is_said_to_be_none(void **state)
         assert_non_null(strstr(r->e.msg, "--state DIR"));
 }
 
+static void what_a_topic_refuses_goes_to_files_beside_it_or_says_why_not(void **state)
+{
+        struct rig *r = *state;
+        const struct sink_owner owner = { .done = on_done, .room = on_room, .arg = r };
+        const struct sink_limits limits = { .max_batches = 8, .max_bytes = 1 << 20 };
+        char *dir = r->config.dlq.dir;
+
+        r->config.dlq.topic = (char *)"logs-dead";
+        struct sink *s = dead_spare_new(r->loop, &r->config, &owner, &limits, &r->e);
+        assert_non_null(s);
+        put(r, s, 0, 10);
+        sink_free(s);
+        char *path = tmpdir_path(dir, "dead-letters.ndjson.lz4");
+        assert_int_equal(access(path, F_OK), 0);
+
+        r->config.dlq.dir = path;       /* no directory */
+        assert_null(dead_spare_new(r->loop, &r->config, &owner, &limits, &r->e));
+        assert_non_null(strstr(r->e.msg, "a dead letter that topic logs-dead refuses cannot be written to a file: directory "));
+        r->config.dlq.dir = dir;
+        r->config.dlq.topic = NULL;
+        free(path);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, clean_up)
@@ -215,6 +238,7 @@ int main(void)
                 TEST(without_a_setting_the_state_directory_is_taken),
                 TEST(a_directory_that_cannot_be_made_is_named_with_what_to_set),
                 TEST(a_place_that_is_not_there_is_said_to_be_none),
+                TEST(what_a_topic_refuses_goes_to_files_beside_it_or_says_why_not),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,7 @@ struct rig {
         struct collector_stats stats;
         struct loop *loop;
         struct sink *index, *dead;
+        struct sink *spare;             /* NULL: there is none */
         struct deliver *deliver;
         struct partition *p;
         bool paused;
@@ -49,6 +50,11 @@ static void on_resume(void *arg)
         r->paused = false;
 }
 
+static struct sink *on_spare(void *arg)
+{
+        return ((struct rig *)arg)->spare;
+}
+
 static size_t on_waiting(void *arg)
 {
         return ((struct rig *)arg)->waiting;
@@ -57,7 +63,7 @@ static size_t on_waiting(void *arg)
 static int set_up(void **state)
 {
         struct rig *r = xcalloc(1, sizeof(*r));
-        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, on_waiting, r };
+        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, on_waiting, on_spare, r };
         const struct sink_limits limits = { .max_batches = 8, .max_bytes = 1 << 20 };
         struct err e = { 0 };
 
@@ -97,6 +103,7 @@ static int clean_up(void **state)
         check_ledger(r);
         sink_free(r->index);
         sink_free(r->dead);
+        sink_free(r->spare);
         deliver_free(r->deliver);
         loop_free(r->loop);
         r->p->held = 0;
@@ -200,7 +207,7 @@ static void a_parked_document_is_a_dead_letter_of_its_own_kind(void **state)
 static void a_record_that_may_not_be_repaired_is_a_dead_letter_as_it_came(void **state)
 {
         struct rig *r = *state;
-        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, on_waiting, r };
+        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, on_waiting, on_spare, r };
         struct err e = { 0 };
 
         deliver_free(r->deliver);
@@ -246,10 +253,51 @@ static void without_a_topic_the_letter_is_one_line_of_a_file(void **state)
         buf_fini(&scratch);
 }
 
-static void a_dead_letter_that_is_refused_is_counted_as_dropped(void **state)
+static void a_dead_letter_that_its_topic_refuses_is_written_to_a_file(void **state)
+{
+        struct rig *r = *state;
+        const struct sink_limits limits = { .max_batches = 8, .max_bytes = 1 << 20 };
+        struct sink_owner owner = deliver_spare_owner(r->deliver);
+        struct buf scratch = { 0 };
+        struct letter l;
+
+        take(r, "{\"service\":{\"name\":\"shop\"}}");
+        flush(r);
+        sink_held_answer(r->index, 0, VERDICT_REJECT, 400, "mapper_parsing_exception: no");
+        deliver_turn(r->deliver);
+        sink_held_answer(r->dead, 0, VERDICT_REJECT, 10, "Broker: Message size too large");
+        deliver_turn(r->deliver);               /* files cannot be had yet: it waits */
+        assert_int_equal(partition_committable(r->p), -1);
+        assert_int_equal(stat_get(&r->stats.in_flight), 1);
+        assert_true(stat_get(&r->stats.held_bytes) > 0);
+
+        r->spare = sink_held_new(r->loop, &owner, &limits);
+        deliver_turn(r->deliver);
+        assert_int_equal(sink_held_count(r->spare), 1);
+        const struct record *line = sink_held_record(r->spare, 0);
+        assert_true(letter_read_line(batch_at(line->batch, line->value), line->value.len, &l, &scratch));
+        assert_memory_equal(l.reason.p, "rejected", l.reason.len);
+        assert_memory_equal(l.error.p, "mapper_parsing_exception: no", l.error.len);
+        assert_memory_equal(l.index.p, "logs-shop-default", l.index.len);
+        assert_int_equal(l.status, 400);
+        assert_int_equal(l.offset, 0);
+        assert_int_equal(l.timestamp_ms, 1700000000000);
+        assert_true(l.id.len > 0);
+        assert_non_null(memmem(l.document.p, l.document.len, "\"shop\"", 6));
+        assert_int_equal(partition_committable(r->p), -1);
+        sink_held_answer(r->spare, 0, VERDICT_DONE, 0, NULL);
+        assert_int_equal(partition_committable(r->p), 1);
+        assert_int_equal(stat_get(&r->stats.dead_rejected), 1);
+        assert_int_equal(stat_get(&r->stats.dropped_refused), 0);
+        assert_int_equal(r->p->bytes, 0);
+        buf_fini(&scratch);
+}
+
+static void a_dead_letter_that_a_file_refuses_is_counted_as_dropped(void **state)
 {
         struct rig *r = *state;
 
+        r->config.dlq.topic = NULL;
         take(r, "one");
         flush(r);
         sink_held_answer(r->index, 0, VERDICT_REJECT, 400, "no");
@@ -272,7 +320,7 @@ static void a_record_without_index_goes_to_the_dead_letters_and_spoils_no_other(
 {
         struct rig *r = *state;
         struct err e = { 0 };
-        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, on_waiting, r };
+        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, on_waiting, on_spare, r };
 
         sink_free(r->index);
         sink_free(r->dead);
@@ -394,7 +442,8 @@ int main(void)
                 TEST(a_parked_document_is_a_dead_letter_of_its_own_kind),
                 TEST(a_record_that_may_not_be_repaired_is_a_dead_letter_as_it_came),
                 TEST(without_a_topic_the_letter_is_one_line_of_a_file),
-                TEST(a_dead_letter_that_is_refused_is_counted_as_dropped),
+                TEST(a_dead_letter_that_its_topic_refuses_is_written_to_a_file),
+                TEST(a_dead_letter_that_a_file_refuses_is_counted_as_dropped),
                 TEST(a_tombstone_is_settled_at_once),
                 TEST(a_record_without_index_goes_to_the_dead_letters_and_spoils_no_other),
                 TEST(a_batch_goes_by_count_by_bytes_and_by_time),

@@ -248,6 +248,12 @@ static void nothing(void *arg)
         (void)arg;
 }
 
+static struct sink *no_spare(void *arg)
+{
+        (void)arg;
+        return NULL;
+}
+
 static size_t none(void *arg)
 {
         (void)arg;
@@ -260,7 +266,7 @@ static void dropped_and_dead_lettered_records_settle_and_are_counted(void **stat
                                                 "{\"log\":{\"level\":\"trace\"}}", "text" };
         struct collector_config c = load_fine(rules);
         struct collector_stats stats = { 0 };
-        const struct deliver_hooks hooks = { settle, nothing, nothing, none, NULL };
+        const struct deliver_hooks hooks = { settle, nothing, nothing, none, no_spare, NULL };
         const struct sink_limits limits = { .max_batches = 8, .max_bytes = 1 << 20 };
         struct partition *p = partition_new("logs", 0, 0);
         struct err e = { 0 };
@@ -307,7 +313,7 @@ static void a_batch_of_dropped_records_is_none(void **state)
 {
         struct collector_config c = load_fine("routes = ( { topics = [ \"*\" ]; to = \"drop\"; } );");
         struct collector_stats stats = { 0 };
-        const struct deliver_hooks hooks = { settle, nothing, nothing, none, NULL };
+        const struct deliver_hooks hooks = { settle, nothing, nothing, none, no_spare, NULL };
         const struct sink_limits limits = { .max_batches = 8, .max_bytes = 1 << 20 };
         struct partition *p = partition_new("logs", 0, 0);
         struct err e = { 0 };

@@ -70,6 +70,12 @@ static void on_resume(void *arg)
         consume_resume(((struct member *)arg)->consume);
 }
 
+static struct sink *no_spare(void *arg)
+{
+        (void)arg;
+        return NULL;
+}
+
 static size_t on_waiting(void *arg)
 {
         return share_waiting(((struct member *)arg)->consume);
@@ -101,7 +107,7 @@ static struct member *join(const struct mock_kafka *k, const char *topic, enum a
         struct member *m = xcalloc(1, sizeof(*m));
         char **topics = xcalloc(1, sizeof(*topics));
         const struct consume_hooks to_deliver = { on_take, on_flush, m };
-        const struct deliver_hooks to_consume = { on_settle, on_pause, on_resume, on_waiting, m };
+        const struct deliver_hooks to_consume = { on_settle, on_pause, on_resume, on_waiting, no_spare, m };
         const struct sink_limits limits = { .max_batches = 10000, .max_bytes = BUDGET };
         struct err e = { 0 };
 

@@ -18,6 +18,7 @@ INSIDE = {
     "and the broker does not say which do": "tests/collector/test_consume.c",
     "kafka: ": "tests/sinks/test_kafka_conf.c",
     "refuses the credentials": "tests/e2e/test_secure.py",
+    "refuses cannot be written to a file": "tests/collector/test_dead.c",
     "fill its share of the memory": "tests/collector/test_share.c",
     "cannot be read: ": "tests/collector/test_consume.c",
     "takes no member of this user": "tests/collector/test_consume.c",
