@@ -43,7 +43,8 @@ enum {
         TICK_MS = 1000,
         MAX_BATCHES = 4096,
         RECORD_BYTES = 1000000,         /* of the batch format: below the limit that topics have by default */
-        /* Of the budget: what librdkafka needs beside the payloads (requests being built and sent), and our buffers. */
+        /* Of the budget: what librdkafka needs beside the payloads (requests being built and sent), and our buffers.  Of
+         * the rest a third is for what the heap keeps between blocks of different sizes. */
         RESERVE_BYTES = 5 * 1024 * 1024,
 };
 
@@ -213,7 +214,9 @@ static void tick(struct timer *t)
         int64_t now = loop_now_ms(s->loop);
         int64_t settled = stat_get(&s->stats.lines_acked) + shipper_dropped(s);
 
-        if (settled != s->settled_seen)
+        bool still = settled == s->settled_seen;
+
+        if (!still)
                 ready_progress(&s->ready, now);
         s->settled_seen = settled;
         ready_observe(&s->ready, !ship_idle(s->ship) || !tail_at_end(s->tail), now);
@@ -227,7 +230,7 @@ static void tick(struct timer *t)
         if (!s->stopping && reload_due(&s->reload))
                 try_reload(s);
         show_progress(s, false);
-        if (ship_idle(s->ship))
+        if (ship_idle(s->ship) || still)        /* nothing is soon wanted again */
                 mem_give_back();
         log_flush_repeats();
         timer_arm(s->loop, t, TICK_MS);
@@ -297,7 +300,7 @@ static int open_output(struct shipper *s, struct err *e)
         struct output_config parts = shipper_output(&s->config);
         struct sink_owner owner = ship_owner(s->ship);
         struct sink_limits limits = { .max_batches = MAX_BATCHES,
-                                      .max_bytes = (size_t)s->config.memory - RESERVE_BYTES };
+                                      .max_bytes = ((size_t)s->config.memory - RESERVE_BYTES) / 3 * 2 };
 
         if (output == OUTPUT_ELASTICSEARCH) {
                 s->address = address_new(&s->config, e);

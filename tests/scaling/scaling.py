@@ -15,9 +15,9 @@ PAGE, PLOT = ROOT / "docs/scaling.md", ROOT / "docs/scaling.svg"
 
 # --- what things cost ----------------------------------------------------------------------------
 # CPU per record and memory: docs/performance.md, from `./dev bench shipper collector`.  The others are assumptions, named as such.
-SHIPPER_US, SHIPPER_BATCH_US, COLLECTOR_US = 2.45, 0.78, 4.10
-SHIPPER_MB, COLLECTOR_MB = 25, 64
-LINE_BYTES, EVENT_BYTES = 146, 475
+SHIPPER_US, COLLECTOR_US = 1.70, 3.52
+SHIPPER_MB = 26
+EVENT_BYTES = 475
 PACKED = 0.25                   # of an event in Kafka, lz4 over a batch
 LINES_A_HOST = 200              # a second, in the mean                         (assumption)
 PEAK = 4                        # a busy minute beside the mean                 (assumption)
