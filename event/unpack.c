@@ -81,7 +81,7 @@ static int check_frame(struct unpack *u, const char *p, size_t n, size_t *ret_he
 static int decompress(struct unpack *u, const char *p, size_t n, struct err *e)
 {
         const LZ4F_decompressOptions_t how = { .stableDst = 1 };
-        size_t at, size, done = 0, hint = 1;
+        size_t at, size = 0, done = 0, hint = 1;
         int r = check_frame(u, p, n, &at, &size, e);
 
         if (r < 0)
