@@ -6,6 +6,7 @@ https://kafka.apache.org/protocol, record batches: https://kafka.apache.org/docu
 """
 import socket
 import struct
+import time
 
 FETCH, LIST_OFFSETS, OFFSET_FETCH = (1, 4), (2, 1), (9, 1)      # (API key, version)
 LATEST = -1
@@ -104,11 +105,14 @@ def committed_offsets(broker, group, topic, partitions):
 def records(broker, topic, partitions):
     """(key, value, {header: value}) of every record, as bytes.  The topic's compression.type must be `uncompressed`."""
     for number, end in end_offsets(broker, topic, partitions).items():
-        offset = 0
+        offset, deadline = 0, time.monotonic() + 30
         while offset < end:
-            for offset, record in batches(fetch(broker, topic, number, offset), offset):
+            for at, record in batches(fetch(broker, topic, number, offset), offset):
                 yield record
-            offset += 1
+                offset = at + 1
+            # A broker may answer with nothing, where a record stands: only what was read is passed over.
+            if offset < end and time.monotonic() > deadline:
+                raise TimeoutError(f"{topic}/{number}: reading stopped at {offset}, before {end}")
 
 
 def fetch(broker, topic, partition, offset):
