@@ -119,7 +119,7 @@ void partition_look(struct partition *p, int64_t now_ms)
 
 int64_t partition_stands_ms(const struct partition *p, int64_t now_ms)
 {
-        return p->held > 0 && p->since_ms > 0 ? now_ms - p->since_ms : 0;
+        return p->held > 0 && p->since_ms != 0 ? now_ms - p->since_ms : 0;
 }
 
 void partition_leap(struct partition *p, int64_t offset)

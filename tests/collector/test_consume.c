@@ -325,7 +325,7 @@ static void a_record_that_is_not_settled_for_five_minutes_is_counted(void **stat
         m->hold = true;
         WAIT(m->ntaken == 3, m, NULL);
         struct partition *p = m->held[0].p;
-        WAIT(p->since_ms > 0, m, NULL);
+        WAIT(p->since_ms != 0, m, NULL);
         assert_false(p->overdue);
         p->since_ms -= OVERDUE_MS;
         WAIT(p->overdue, m, NULL);
