@@ -7,7 +7,7 @@ import socket
 import subprocess
 import textwrap
 
-from harness import ELASTICSEARCH, Case, Tally, address, free_port, stack
+from harness import ELASTICSEARCH, Case, Tally, address, free_port, run, stack
 
 
 def trouble(collector):
@@ -101,6 +101,7 @@ class Proxy(Case):
     KEY, OLD_KEY = "bmV3OnNlY3JldA==", "b2xkOnNlY3JldA=="
 
     def test(self):
+        run("./dev", "deps", "proxy", timeout=600)
         topic, index = self.topic(), self.index()
         loggen = self.loggen("a", lines=self.LINES)
         loggen.end()
