@@ -448,16 +448,30 @@ static bool same_setting(const struct opt_flag *a, const struct opt_flag *b)
         return strcmp(a->path, b->path) == 0;
 }
 
+/* "URL,..." takes several at once.  Others may have a comma in them, as a regular expression has. */
+static bool takes_several(const struct opt *row)
+{
+        const char *comma = row->flag_arg ? strrchr(row->flag_arg, ',') : NULL;
+        return comma && strcmp(comma, ",...") == 0;
+}
+
 /* A list's flag may be given again and again: all together are the list. */
 static struct node *flag_list(const struct opt_flag *first, const struct opt_flag *end, const char *where)
 {
         struct node *list = node_new(NODE_LIST, NULL, where);
+        const char *separators = takes_several(first->row) ? "," : "";
 
         for (const struct opt_flag *f = first; f < end; f++) {
                 if (!same_setting(first, f))
                         continue;
-                struct node *item = node_new_text(NODE_PLAIN, where, f->value);
-                node_append(list, &item);
+                for (const char *at = f->value, *next; at; at = next) {
+                        size_t len = strcspn(at, separators);
+                        char *one = xstrndup(at, len);
+                        struct node *item = node_new_text(NODE_PLAIN, where, one);
+                        node_append(list, &item);
+                        free(one);
+                        next = at[len] ? at + len + 1 : NULL;
+                }
         }
         return list;
 }

@@ -80,7 +80,8 @@ struct opt_source {
 };
 /* PATH: names with dots between; in a list of tables 0 is the first, its length appends one, and * is each of
  * them, one being made when there is none.  A flag of a row within a list of tables has the *: --service is
- * inputs.*.service.  A list's flag may be repeated: all together are the list, in place of the file's. */
+ * inputs.*.service.  A list's flag may be repeated: all together are the list, in place of the file's.  One whose flag_arg ends
+ * in ",..." is split at commas as well. */
 struct opt_flag { const struct opt *row; const char *path; const char *value; };
 
 /* Fills *conf (of table->size bytes, any content) from defaults and the source. 0, or -EINVAL with

@@ -162,7 +162,9 @@ static void check(const void *conf, struct opt_errors *errors)
         check_place(c, errors);
         check_template(c, errors);
         check_tls(c, errors);
-        if (strcmp(c->compression, "gzip") != 0 && strcmp(c->compression, "none") != 0)
+        if (strcmp(c->compression, "zstd") == 0)
+                opt_complain(errors, "compression: Elasticsearch answers 400 to zstd; gzip or none");
+        else if (strcmp(c->compression, "gzip") != 0 && strcmp(c->compression, "none") != 0)
                 opt_complain(errors, "compression: \"%s\" is neither gzip nor none", c->compression);
         if (c->retry_max_ms < c->retry_base_ms)
                 opt_complain(errors, "retry_max: must not be less than retry_base");

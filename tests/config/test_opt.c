@@ -353,7 +353,7 @@ static void sets_win_over_the_file_and_flags_over_both(void **state)
                                             "inputs.1.paths=\"/new\"", "inputs.*.follow=true" };
         static const struct opt_flag flags[] = {
                 { &rows[0], "http", ":3" },
-                { &rows[5], "fields", "one" },
+                { &rows[5], "fields", "o,ne" },
                 { &rows[5], "fields", "two" },
         };
         struct fixture *f = *state;
@@ -370,7 +370,7 @@ static void sets_win_over_the_file_and_flags_over_both(void **state)
         assert_string_equal(in[0].service, "x");
         assert_string_equal(in[1].paths.v[0], "/new");
         assert_int_equal(f->conf.fields.n, 2);
-        assert_string_equal(f->conf.fields.v[0], "one");
+        assert_string_equal(f->conf.fields.v[0], "o,ne"); /* its flag takes one NAME */
         assert_string_equal(f->conf.fields.v[1], "two");
 }
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "sinks/elasticsearch.h"
@@ -64,6 +65,7 @@ static void what_does_not_fit_together_is_told(void **state)
         assert_complains((const char *[]){ "urls=[\"http://u:secret@es1\"]" }, 1,
                          "\"es1\" must not hold credentials");
         assert_complains((const char *[]){ "compression=\"zip\"" }, 1, "neither gzip nor none");
+        assert_complains((const char *[]){ "compression=\"zstd\"" }, 1, "answers 400 to zstd; gzip or none");
         assert_complains((const char *[]){ "username=\"a\"" }, 1, "one without the other");
         assert_complains((const char *[]){ "api_key=\"a\"", "username=\"a\"", "password=\"b\"" }, 3,
                          "api_key: excludes");
@@ -87,11 +89,36 @@ static void what_does_not_fit_together_is_told(void **state)
         assert_complains((const char *[]){ "workers=0" }, 1, "workers");
 }
 
+static void a_flag_names_several_nodes_at_once_and_may_come_again(void **state)
+{
+        const struct opt_flag flags[] = {
+                { &es_opts.rows[0], "urls", "http://es1:9200,http://es2:9200" },
+                { &es_opts.rows[0], "urls", "http://es3:9200" },
+        };
+        struct opt_errors errors = { 0 };
+        struct es_config c;
+        (void)state;
+
+        assert_string_equal(es_opts.rows[0].flag, "url");
+        int r = opt_load(&es_opts, &(struct opt_source){ .flags = flags, .nflags = ARRAY_LEN(flags) }, &c, &errors);
+        assert_string_equal(buf_cstr(&errors.text), "");
+        assert_int_equal(r, 0);
+        assert_int_equal(c.urls.n, 3);
+        for (size_t i = 0; i < c.urls.n; i++) {
+                char url[64];
+                snprintf(url, sizeof(url), "http://es%zu:9200", i + 1);
+                assert_string_equal(c.urls.v[i], url);
+        }
+        opt_free(&es_opts, &c);
+        buf_fini(&errors.text);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(defaults_are_a_whole_configuration),
                 cmocka_unit_test(what_does_not_fit_together_is_told),
+                cmocka_unit_test(a_flag_names_several_nodes_at_once_and_may_come_again),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
