@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "event/scan.h"
 
 #define SOURCE "\"_source\":[\"message\",\"log.offset\",\"log.flags\",\"log.file.id\",\"event.id\"]"
 
@@ -129,30 +130,41 @@ static void give(yajl_val hit, lookup_fn *fn, void *arg)
                 fn(arg, &h);
 }
 
-static int refused(const struct lookup *l, yajl_val tree, struct err *e)
+static int refused(const struct lookup_answer *a, yajl_val tree, struct err *e)
 {
         const char *reason = text(get(tree, "error", "reason", NULL)), *type = text(get(tree, "error", "type", NULL));
-        int code = l->status == 401 || l->status == 403 ? EACCES : l->status == 404 ? ENOENT : EPROTO;
+        int code = a->status == 401 || a->status == 403 ? EACCES : a->status == 404 ? ENOENT : EPROTO;
 
-        return err_set(e, code, "%s answers %u to a search in %s: %s: %s", l->config->urls.v[l->node], l->status, l->index,
+        return err_set(e, code, "%s answers %u to a search in %s: %s: %s", a->node, a->status, a->index,
                        type ? type : "no Elasticsearch", reason ? reason : "look at elasticsearch.urls");
 }
 
-static int read_hits(const struct lookup *l, yajl_val tree, lookup_fn *fn, void *arg, struct err *e)
+static int read_hits(const struct lookup_answer *a, yajl_val tree, lookup_fn *fn, void *arg, struct err *e)
 {
         yajl_val hits = get(tree, "hits", "hits", NULL), shards = get(tree, "_shards", "total", NULL);
         yajl_val failed = get(tree, "_shards", "failed", NULL), late = get(tree, "timed_out", NULL, NULL);
+        bool none = !hits && get(tree, "hits", "total", NULL);          /* filter_path leaves an empty list away */
 
-        if (l->status != 200 || !YAJL_IS_ARRAY(hits))
-                return refused(l, tree, e);
+        if (a->status != 200 || (!none && !YAJL_IS_ARRAY(hits)))
+                return refused(a, tree, e);
         if (YAJL_IS_INTEGER(shards) && YAJL_GET_INTEGER(shards) == 0)
-                return err_set(e, ENOENT, "no index fits %s; --index NAME names another", l->index);
+                return err_set(e, ENOENT, "no index fits %s; --index NAME names another", a->index);
         if ((YAJL_IS_INTEGER(failed) && YAJL_GET_INTEGER(failed) > 0) || YAJL_IS_TRUE(late))
-                return err_set(e, EHOSTUNREACH, "%s answers only in part: shards of %s do not answer", l->config->urls.v[l->node],
-                               l->index);
-        for (size_t i = 0; i < YAJL_GET_ARRAY(hits)->len; i++)
+                return err_set(e, EHOSTUNREACH, "%s answers only in part: shards of %s do not answer", a->node, a->index);
+        for (size_t i = 0; !none && i < YAJL_GET_ARRAY(hits)->len; i++)
                 give(YAJL_GET_ARRAY(hits)->values[i], fn, arg);
         return 0;
+}
+
+int lookup_read(const struct lookup_answer *a, lookup_fn *fn, void *arg, struct err *e)
+{
+        /* yajl frees a tree by recursion, so a deep one would end the stack; the scan bounds the depth. */
+        bool object = scan_json(a->body, a->len, NULL, 0, NULL, NULL) == SCAN_IS_OBJECT;
+        yajl_val tree = object ? yajl_tree_parse(a->body, NULL, 0) : NULL;
+        int r = tree ? read_hits(a, tree, fn, arg, e) : refused(a, NULL, e);
+
+        yajl_tree_free(tree);
+        return r;
 }
 
 static int search(struct lookup *l, lookup_fn *fn, void *arg, struct err *e)
@@ -160,21 +172,10 @@ static int search(struct lookup *l, lookup_fn *fn, void *arg, struct err *e)
         int r = ask(l, "/_search?filter_path=error.type,error.reason,timed_out,_shards.total,_shards.failed,hits.hits._id,hits.hits._source,"
                        "hits.total",
                     &l->query, e);
+        const struct lookup_answer a = { .node = l->config->urls.v[l->node], .index = l->index, .status = l->status,
+                                         .body = buf_cstr(&l->answer), .len = l->answer.len };
 
-        if (r < 0)
-                return r;
-        yajl_val tree = yajl_tree_parse(buf_cstr(&l->answer), NULL, 0);
-        /* Without any hit filter_path leaves hits.hits away. */
-        if (tree && l->status == 200 && get(tree, "hits", "total", NULL) && !get(tree, "hits", "hits", NULL)) {
-                yajl_val shards = get(tree, "_shards", "total", NULL);
-                r = YAJL_IS_INTEGER(shards) && YAJL_GET_INTEGER(shards) == 0
-                            ? err_set(e, ENOENT, "no index fits %s; --index NAME names another", l->index)
-                            : 0;
-        } else {
-                r = tree ? read_hits(l, tree, fn, arg, e) : refused(l, NULL, e);
-        }
-        yajl_tree_free(tree);
-        return r;
+        return r < 0 ? r : lookup_read(&a, fn, arg, e);
 }
 
 /* --- questions -------------------------------------------------------------------------------- */

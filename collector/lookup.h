@@ -42,6 +42,15 @@ int lookup_ids(struct lookup *l, const struct buf *quoted_ids, lookup_fn *fn, vo
 int lookup_place(struct lookup *l, const char *file_id, int64_t from, int64_t to, lookup_fn *fn, void *arg, struct err *e) MUST_CHECK;
 int lookup_path(struct lookup *l, const char *path, lookup_fn *fn, void *arg, struct err *e) MUST_CHECK;
 
+/* What a whole answer to a search says, whatever stands in it; the functions above read with it.  Everything is borrowed. */
+struct lookup_answer {
+        const char *node, *index;       /* who was asked, and where to search; for sentences */
+        unsigned status;
+        const char *body;               /* NUL-terminated */
+        size_t len;
+};
+int lookup_read(const struct lookup_answer *a, lookup_fn *fn, void *arg, struct err *e) MUST_CHECK;
+
 /* "logs-{service.name:x}-{+yyyy}" is "logs-*-*": every name that the template can make.  Appends. */
 void lookup_pattern(const char *index_template, struct buf *ret);
 

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "collector/top.h"
+#include "event/scan.h"
 
 #define BOLD "\x1b[1m"
 #define RED "\x1b[31m"
@@ -327,12 +328,19 @@ static void put_all(struct frame *f)
         put_list(f, shipper ? &files : &partitions);
 }
 
+/* NULL: it is no object.  yajl frees a tree by recursion, so a deep one would end the stack; the scan bounds the depth. */
+static yajl_val parse(const char *text)
+{
+        bool object = text && scan_json(text, strlen(text), NULL, 0, NULL, NULL) == SCAN_IS_OBJECT;
+        return object ? yajl_tree_parse(text, NULL, 0) : NULL;
+}
+
 void top_frame(const struct top_look *look, struct buf *ret)
 {
         struct frame f = { .look = look, .out = ret, .left = look->height - 1 };
 
-        f.now = look->now ? yajl_tree_parse(look->now, NULL, 0) : NULL;
-        f.before = look->before ? yajl_tree_parse(look->before, NULL, 0) : NULL;
+        f.now = parse(look->now);
+        f.before = parse(look->before);
         if (f.now && strncmp(string(f.now, "program"), "sluice-", 7) == 0) {
                 put_all(&f);
         } else if (look->fault) {

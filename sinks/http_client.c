@@ -328,7 +328,6 @@ static enum http_end end_of(CURLcode code)
                 return HTTP_TIMEOUT;
         case CURLE_WRITE_ERROR:
                 return HTTP_ABORTED;
-        case CURLE_UNSUPPORTED_PROTOCOL:
         case CURLE_URL_MALFORMAT:
         case CURLE_COULDNT_RESOLVE_PROXY:
         case CURLE_COULDNT_RESOLVE_HOST:
@@ -345,13 +344,21 @@ static enum http_end end_of(CURLcode code)
         }
 }
 
+/* A date that has passed gives a negative number. */
+static int64_t retry_after_ms(CURL *easy)
+{
+        curl_off_t s = 0;
+
+        curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &s);
+        return s <= 0 ? 0 : s > INT32_MAX ? (int64_t)INT32_MAX * 1000 : (int64_t)s * 1000;
+}
+
 static struct http_result result_of(struct http_transfer *t, CURLcode code)
 {
         long status = 0;
-        curl_off_t retry_after_s = 0, us = 0;
+        curl_off_t us = 0;
 
         curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-        curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
         curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &us);
         if (code == CURLE_PEER_FAILED_VERIFICATION && t->client->pin.fault[0])
                 snprintf(t->error, sizeof t->error, "%s", t->client->pin.fault);
@@ -360,8 +367,7 @@ static struct http_result result_of(struct http_transfer *t, CURLcode code)
         return (struct http_result){
                 .end = end_of(code),
                 .status = (unsigned)status,
-                .retry_after_ms =
-                        retry_after_s > INT32_MAX ? (int64_t)INT32_MAX * 1000 : (int64_t)retry_after_s * 1000,
+                .retry_after_ms = retry_after_ms(t->easy),
                 .error = t->error,
                 .seconds = (double)us / 1e6,
         };

@@ -145,6 +145,25 @@ static void what_is_no_status_says_so(void **state)
         free(frame);
 }
 
+/* A parser that frees by recursion would end the stack. */
+static void nesting_without_end_is_no_status(void **state)
+{
+        enum { DEEP = 4 << 20 };
+        static const char head[] = "{\"program\":\"sluice-collector\",\"x\":";
+        char *deep = xmalloc(sizeof(head) + 2 * (size_t)DEEP + 2), *at = deep + sizeof(head) - 1;
+        (void)state;
+
+        memcpy(deep, head, sizeof(head));
+        memset(at, '[', DEEP);
+        memset(at + DEEP, ']', DEEP);
+        memcpy(at + 2 * (size_t)DEEP, "}", 2);
+        const struct top_look look = { .url = "http://x", .now = deep, .before = deep, .seconds = 1, .width = 80, .height = 24 };
+        char *frame = frame_of(&look);
+        has(frame, "answers, but not as a collector or shipper does");
+        free(frame);
+        free(deep);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -154,6 +173,7 @@ int main(void)
                 cmocka_unit_test(a_frame_fits_every_window),
                 cmocka_unit_test(what_is_cut_off_is_counted),
                 cmocka_unit_test(what_is_no_status_says_so),
+                cmocka_unit_test(nesting_without_end_is_no_status),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
