@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "sinks/es_bulk.h"
 #include "sinks/es_control.h"
@@ -38,7 +39,7 @@ struct elasticsearch {
         struct es_nodes nodes;
         struct es_health health;
         char *bulk_path; /* owned */
-        bool sniffs;
+        bool sniffs, looked_at_templates;
         struct es_sniff sniff;     /* likewise, and the templates come after it */
         struct es_install install; /* nothing is sent until it is settled */
         struct timer node_timer;   /* all closed nodes rest: the first is usable again */
@@ -169,21 +170,20 @@ static void on_probed(void *arg, const struct es_node *node, bool well)
 
 static void see_to_templates(struct elasticsearch *es)
 {
-        if (es_install_settled(&es->install))
+        if (es->looked_at_templates || es_install_settled(&es->install))
                 pump(es);
         else
                 es_install_start(&es->install);
+        es->looked_at_templates = true;
 }
 
-/* No bulk has gone out, so nobody holds on to a node. */
 static void on_sniffed(void *arg)
 {
         struct elasticsearch *es = arg;
 
-        es_health_fini(&es->health);
-        for (size_t i = 0; i < es->sniff.found.n; i++)
-                es_nodes_add(&es->nodes, es->sniff.found.v[i], es->bulk_path);
-        es_health_init(&es->health);
+        if (es_nodes_name(&es->nodes, &es->sniff.found, es->bulk_path))
+                log_info("elasticsearch", "sniff: nodes beside those of urls: %zu", es->sniff.found.n);
+        es_health_look(&es->health);
         show_nodes(es);
         see_to_templates(es);
 }
@@ -281,6 +281,7 @@ static void mind_node(struct es_bulk *b, enum es_request_verdict v, int64_t retr
                 if (es_node_failed(b->node, now_ms, why)) {
                         stat_inc(&es->stats.node_opened);
                         es_health_look(&es->health);
+                        es_sniff_look(&es->sniff);
                 }
         } else if (v == ES_REQUEST_OPERATOR) {
                 es_node_rest(b->node, now_ms, backoff_next_ms(&b->node->backoff));
@@ -401,8 +402,8 @@ static const char *es_trouble(struct sink *s)
                            (long long)(age_ms / 1000));
         else
                 return NULL;
-        if (es->nodes.n > 1 && all_down(es))
-                buf_printf(&es->sentence, " (none of the %zu nodes can be used)", es->nodes.n);
+        if (es_nodes_here(&es->nodes) > 1 && all_down(es))
+                buf_printf(&es->sentence, " (none of the %zu nodes can be used)", es_nodes_here(&es->nodes));
         return buf_cstr(&es->sentence);
 }
 
@@ -565,7 +566,7 @@ static void init_parts(struct elasticsearch *es, const struct es_config *c)
         es_bulks_init(&es->bulks);
         es_control_init(&es->control, &control);
         es->bulk_path = c->pipeline ? xasprintf(BULK_PATH "&pipeline=%s", c->pipeline) : xstrdup(BULK_PATH);
-        es_nodes_init(&es->nodes, &c->urls, es->bulk_path, &node);
+        es_nodes_init(&es->nodes, &c->urls, c->sniff ? ES_SNIFF_NODES : 0, es->bulk_path, &node);
         show_control(es);
         show_nodes(es);
 }
@@ -577,6 +578,7 @@ static void start_sniff(struct elasticsearch *es, const struct es_config *c)
                 .loop = es->sink.loop,
                 .http = es->http,
                 .urls = &es->urls,
+                .interval_ms = c->sniff_interval_ms,
                 .connect_timeout_ms = c->connect_timeout_ms,
                 .request_timeout_ms = c->request_timeout_ms,
                 .retry_base_ms = c->retry_base_ms,

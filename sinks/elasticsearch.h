@@ -39,6 +39,7 @@ struct es_config {
         char *index;                    /* of a record without dest (NULL: ES_DEFAULT_INDEX); a template is the
                                            collector's matter */
         bool sniff;                     /* ask the cluster for more nodes */
+        int64_t sniff_interval_ms;      /* and again */
         int64_t manage_template;        /* enum es_template_manage */
         const struct strlist *more_indexes;     /* borrowed, no setting: other indexes that records name (NULL: none) */
         int64_t park_after_ms;          /* no setting: of a batch whose index is blocked, from its opened_ms on; 0: never */

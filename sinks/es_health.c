@@ -81,8 +81,8 @@ void es_health_look(struct es_health *h)
 void es_health_init(struct es_health *h)
 {
         h->timer = (struct timer){ .name = "elasticsearch probes", .fn = on_timer, .arg = h };
-        h->probes = xcalloc(h->nodes->n, sizeof *h->probes);
-        for (size_t i = 0; i < h->nodes->n; i++) {
+        h->probes = xcalloc(h->nodes->places, sizeof *h->probes);
+        for (size_t i = 0; i < h->nodes->places; i++) {
                 h->probes[i].health = h;
                 h->probes[i].node = &h->nodes->v[i];
         }
@@ -93,7 +93,7 @@ void es_health_fini(struct es_health *h)
         if (!h->probes)
                 return;
         timer_disarm(h->loop, &h->timer);
-        for (size_t i = 0; i < h->nodes->n; i++)
+        for (size_t i = 0; i < h->nodes->places; i++)
                 http_cancel(h->http, &h->probes[i].request);
         free(h->probes);
         h->probes = NULL;

@@ -24,7 +24,7 @@ struct es_health {
         void *arg;
 
         struct timer timer;
-        struct es_health_probe *probes; /* owned; one a node */
+        struct es_health_probe *probes; /* owned; one for each place */
 };
 
 /* All but timer and probes is filled in by the caller. */

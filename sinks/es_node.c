@@ -119,34 +119,82 @@ static void node_init(struct es_node *node, const char *url, const char *path,
         backoff_init(&node->backoff, config->rest_base_ms, config->rest_max_ms);
 }
 
-void es_nodes_init(struct es_nodes *ns, const struct strlist *urls, const char *path,
+static void node_fini(struct es_node *node)
+{
+        free(node->url);
+        free(node->bulk_url);
+        free(node->probe_url);
+        free(node->why);
+        *node = (struct es_node){ 0 };
+}
+
+void es_nodes_init(struct es_nodes *ns, const struct strlist *urls, size_t more, const char *path,
                    const struct es_node_config *config)
 {
         CHECK(config->failures > 0 && config->max_requests > 0);
-        *ns = (struct es_nodes){ .config = *config, .v = xcalloc(urls->n, sizeof *ns->v), .n = urls->n };
+        *ns = (struct es_nodes){ .config = *config,
+                                 .v = xcalloc(urls->n + more, sizeof *ns->v),
+                                 .n = urls->n,
+                                 .own = urls->n,
+                                 .places = urls->n + more };
         for (size_t i = 0; i < urls->n; i++)
                 node_init(&ns->v[i], urls->v[i], path, &ns->config);
         /* Many collectors that start at once with one list must not all begin with its first. */
         ns->turn = (size_t)(random_u64() % ns->n);
 }
 
-void es_nodes_add(struct es_nodes *ns, const char *url, const char *path)
+static bool is_named(const struct strlist *named, const char *url)
+{
+        for (size_t i = 0; i < named->n; i++)
+                if (strcmp(named->v[i], url) == 0)
+                        return true;
+        return false;
+}
+
+static bool is_here(const struct es_nodes *ns, const char *url)
 {
         for (size_t i = 0; i < ns->n; i++)
-                CHECK(ns->v[i].outstanding == 0);
-        ns->v = xrealloc(ns->v, (ns->n + 1) * sizeof *ns->v);
-        ns->v[ns->n] = (struct es_node){ 0 };
-        node_init(&ns->v[ns->n++], url, path, &ns->config);
+                if (!ns->v[i].left && strcmp(ns->v[i].url, url) == 0)
+                        return true;
+        return false;
+}
+
+/* NULL: there is none. */
+static struct es_node *place_for(struct es_nodes *ns)
+{
+        for (size_t i = ns->own; i < ns->n; i++) {
+                struct es_node *node = &ns->v[i];
+                if (!node->left || node->outstanding > 0 || node->state == ES_NODE_HALF_OPEN)
+                        continue;
+                node_fini(node);
+                return node;
+        }
+        return ns->n < ns->places ? &ns->v[ns->n++] : NULL;
+}
+
+bool es_nodes_name(struct es_nodes *ns, const struct strlist *named, const char *path)
+{
+        bool changed = false;
+
+        for (size_t i = ns->own; i < ns->n; i++) {
+                bool left = !is_named(named, ns->v[i].url);
+                changed |= left != ns->v[i].left;
+                ns->v[i].left = left;
+        }
+        for (size_t i = 0; i < named->n; i++) {
+                struct es_node *node = is_here(ns, named->v[i]) ? NULL : place_for(ns);
+                if (!node)
+                        continue;
+                node_init(node, named->v[i], path, &ns->config);
+                changed = true;
+        }
+        return changed;
 }
 
 void es_nodes_fini(struct es_nodes *ns)
 {
-        for (size_t i = 0; i < ns->n; i++) {
-                free(ns->v[i].url);
-                free(ns->v[i].bulk_url);
-                free(ns->v[i].probe_url);
-                free(ns->v[i].why);
-        }
+        for (size_t i = 0; i < ns->n; i++)
+                node_fini(&ns->v[i]);
         free(ns->v);
         *ns = (struct es_nodes){ 0 };
 }
@@ -176,7 +224,7 @@ struct es_node *es_nodes_pick(struct es_nodes *ns, int64_t now_ms, const struct 
                 size_t at = (ns->turn + i) % ns->n;
                 struct es_node *node = &ns->v[at];
 
-                if (node->state != ES_NODE_CLOSED || node->outstanding >= ns->config.max_requests)
+                if (node->left || node->state != ES_NODE_CLOSED || node->outstanding >= ns->config.max_requests)
                         continue;
                 if (now_ms < node->rests_until_ms) {
                         note_rest(node, now_ms, &wait_ms);
@@ -199,7 +247,7 @@ struct es_node *es_nodes_due(struct es_nodes *ns, int64_t now_ms, int64_t *ret_w
         for (size_t i = 0; i < ns->n; i++) {
                 struct es_node *node = &ns->v[i];
 
-                if (node->state != ES_NODE_OPEN)
+                if (node->left || node->state != ES_NODE_OPEN)
                         continue;
                 if (now_ms >= node->rests_until_ms)
                         return node;
@@ -214,7 +262,16 @@ size_t es_nodes_in(const struct es_nodes *ns, enum es_node_state state)
         size_t n = 0;
 
         for (size_t i = 0; i < ns->n; i++)
-                n += ns->v[i].state == state;
+                n += !ns->v[i].left && ns->v[i].state == state;
+        return n;
+}
+
+size_t es_nodes_here(const struct es_nodes *ns)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < ns->n; i++)
+                n += !ns->v[i].left;
         return n;
 }
 

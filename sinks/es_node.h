@@ -12,7 +12,10 @@
  * bulk (es_health).  A node that came back is on probation: the next failure opens it again, and
  * its rests grow on, until a bulk was answered.
  *
- * All nodes open is a state like any other: bulks wait.  One thread.
+ * All nodes open is a state like any other: bulks wait.
+ *
+ * The nodes of the configuration are there for ever; those that the cluster names come and go (es_sniff).  One that has left
+ * gets nothing, and its place is taken once nothing of it is under way; places never move.  One thread.
  */
 #ifndef SLUICE_SINKS_ES_NODE_H
 #define SLUICE_SINKS_ES_NODE_H
@@ -48,12 +51,13 @@ struct es_node {
         struct backoff backoff;
         int64_t rests_until_ms;         /* loop time; of any state, a server may ask for it */
         char *why;                      /* owned: why it is not closed; NULL while it is */
+        bool left;                      /* the cluster names it no more */
 };
 
 struct es_nodes {
         struct es_node_config config;
-        struct es_node *v;              /* owned */
-        size_t n, turn;
+        struct es_node *v;              /* owned; of `places`, n are or were nodes, the first `own` of the configuration */
+        size_t n, own, places, turn;
 };
 
 /* NULL: fit to be one of urls. Else what is wrong with it, a phrase to follow the address. */
@@ -61,11 +65,13 @@ const char *es_url_fault(const char *url);
 /* The address without what stands before an @, for messages. */
 const char *es_url_shown(const char *url);
 
-/* path: what a bulk is sent to, with its query: "/_bulk?filter_path=..." */
-void es_nodes_init(struct es_nodes *ns, const struct strlist *urls, const char *path, const struct es_node_config *config);
-/* One more, before any bulk went out: it may move those that are there. */
-void es_nodes_add(struct es_nodes *ns, const char *url, const char *path);
+/* path: what a bulk is sent to, with its query: "/_bulk?filter_path=..."  more: places for nodes that the cluster names. */
+void es_nodes_init(struct es_nodes *ns, const struct strlist *urls, size_t more, const char *path, const struct es_node_config *config);
 void es_nodes_fini(struct es_nodes *ns);                /* zeroed struct ok */
+
+/* Beside those of the configuration these are the nodes from now on, none of them twice.  For which there is no place is
+ * not taken.  True: some came or left. */
+bool es_nodes_name(struct es_nodes *ns, const struct strlist *named, const char *path);
 
 /* For a bulk.  shunned (NULL: none) is taken only when no other can be.  NULL: none can be used now; then
  * *ret_wait_ms is the time until a closed one's rest is over, or INT64_MAX: an answer or a probe will tell. */
@@ -75,6 +81,7 @@ struct es_node *es_nodes_pick(struct es_nodes *ns, int64_t now_ms, const struct 
 struct es_node *es_nodes_due(struct es_nodes *ns, int64_t now_ms, int64_t *ret_wait_ms);
 
 size_t es_nodes_in(const struct es_nodes *ns, enum es_node_state state);
+size_t es_nodes_here(const struct es_nodes *ns);        /* in any state */
 
 void es_node_sent(struct es_node *node);                /* a bulk is under way */
 void es_node_back(struct es_node *node);                /* it ended, or was given up; then at most one of: */

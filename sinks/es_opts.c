@@ -19,8 +19,9 @@ static const struct opt rows[] = {
         { "urls", OPT_LIST, AT(urls), .def = "http://127.0.0.1:9200", .flag = "url", .flag_arg = "URL,...",
           .help = "addresses of the cluster's nodes" },
         { "sniff", OPT_BOOL, AT(sniff), .def = "false",
-          .help = "ask the cluster once, at the start, for the addresses of its other nodes; credentials go "
-                  "there too" },
+          .help = "ask the cluster for the addresses of its other nodes; credentials go there too" },
+        { "sniff_interval", OPT_DURATION, AT(sniff_interval_ms), .def = "300 s", .min = 100, .max = 86400000,
+          .help = "how often it is asked; also at once when a node fails" },
         { "index", OPT_STRING, AT(index), .def = ES_DEFAULT_INDEX, .flag = "index", .flag_arg = "NAME",
           .help = "index or data stream, may hold {field.path}, {field.path:default}, {topic}, "
                   "{+yyyy.MM.dd}" },

@@ -91,23 +91,58 @@ int es_sniff_read(const char *body, size_t len, const char *scheme, const struct
 
 /* --- asking ------------------------------------------------------------------------------------------ */
 
-static void end(struct es_sniff *s, const char *trouble, unsigned status)
+static const char *asked(const struct es_sniff *s)
 {
-        if (trouble)
-                log_warn("elasticsearch", "sniff: %s answers %u, %s; the nodes are those of urls",
-                         es_url_shown(s->urls->v[s->node]), status, trouble);
-        else
-                log_info("elasticsearch", "sniff: nodes beside those of urls: %zu", s->found.n);
+        return s->node < s->urls->n ? s->urls->v[s->node] : s->found.v[s->node - s->urls->n];
+}
+
+static void forget(struct strlist *list)
+{
+        for (size_t i = 0; i < list->n; i++)
+                free(list->v[i]);
+        free(list->v);
+        *list = (struct strlist){ 0 };
+}
+
+static void end(struct es_sniff *s)
+{
         s->done = true;
+        s->soon = false;
+        backoff_reset(&s->backoff);
+        timer_arm(s->loop, &s->timer, s->interval_ms);
         s->settled(s->arg);
+}
+
+static void refused(struct es_sniff *s, unsigned status, const char *why)
+{
+        log_warn("elasticsearch", "sniff: %s answers %u, %s; the nodes are those %s", es_url_shown(asked(s)),
+                 status, why, s->done ? "that were known" : "of urls");
+        end(s);
+}
+
+/* Nothing of the list that was is used any more once it is settled. */
+static void take(struct es_sniff *s, struct strlist *found)
+{
+        forget(&s->found);
+        s->found = *found;
+        s->node = s->node < s->urls->n ? s->node : 0;
+        end(s);
+}
+
+static void ask_soon(struct es_sniff *s)
+{
+        s->soon = true;
+        timer_arm(s->loop, &s->timer, backoff_next_ms(&s->backoff));
 }
 
 static void wait_and_ask(struct es_sniff *s, char *why)
 {
+        if (s->done)
+                log_warn("elasticsearch", "sniff: %s; the nodes are those that were known", why);
         free(s->why);
         s->why = why;
-        s->node = (s->node + 1) % s->urls->n;
-        timer_arm(s->loop, &s->timer, backoff_next_ms(&s->backoff));
+        s->node = (s->node + 1) % (s->urls->n + s->found.n);
+        ask_soon(s);
 }
 
 static void on_timer(struct timer *t)
@@ -118,8 +153,9 @@ static void on_timer(struct timer *t)
 static void on_done(struct http_request *r, const struct http_result *result)
 {
         struct es_sniff *s = r->arg;
-        const char *asked = s->urls->v[s->node], *node = es_url_shown(asked);
-        const char *scheme = strncmp(asked, "https:", 6) == 0 ? "https" : "http";
+        const char *node = es_url_shown(asked(s));
+        const char *scheme = strncmp(asked(s), "https:", 6) == 0 ? "https" : "http";
+        struct strlist found = { 0 };
 
         if (result->end != HTTP_COMPLETE)
                 wait_and_ask(s, xasprintf("%s: %s", node,
@@ -128,11 +164,11 @@ static void on_done(struct http_request *r, const struct http_result *result)
                 wait_and_ask(s,
                              xasprintf("%s answers %u to a question about its nodes", node, result->status));
         else if (result->status != 200)
-                end(s, "which may be a missing privilege (monitor)", result->status);
-        else if (es_sniff_read(buf_cstr(&s->answer), s->answer.len, scheme, s->urls, &s->found) < 0)
-                end(s, "not as Elasticsearch does", result->status);
+                refused(s, result->status, "which may be a missing privilege (monitor)");
+        else if (es_sniff_read(buf_cstr(&s->answer), s->answer.len, scheme, s->urls, &found) < 0)
+                refused(s, result->status, "not as Elasticsearch does");
         else
-                end(s, NULL, 200);
+                take(s, &found);
 }
 
 static bool on_data(struct http_request *r, const char *p, size_t n)
@@ -145,7 +181,7 @@ static bool on_data(struct http_request *r, const char *p, size_t n)
 
 static void ask(struct es_sniff *s)
 {
-        const char *node = s->urls->v[s->node];
+        const char *node = asked(s);
         size_t len = strlen(node);
 
         while (len > 0 && node[len - 1] == '/')
@@ -171,15 +207,19 @@ void es_sniff_start(struct es_sniff *s)
         ask(s);
 }
 
+void es_sniff_look(struct es_sniff *s)
+{
+        if (s->done && !s->soon && !s->request.transfer)
+                ask_soon(s);
+}
+
 void es_sniff_fini(struct es_sniff *s)
 {
         if (!s->loop)
                 return;
         timer_disarm(s->loop, &s->timer);
         http_cancel(s->http, &s->request);
-        for (size_t i = 0; i < s->found.n; i++)
-                free(s->found.v[i]);
-        free(s->found.v);
+        forget(&s->found);
         free(s->url);
         free(s->why);
         buf_fini(&s->answer);

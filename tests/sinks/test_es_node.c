@@ -24,7 +24,7 @@ static int set_up(void **state)
         struct strlist list = { urls, 3 };
 
         random_seed(7);
-        es_nodes_init(&ns, &list, "/_bulk", &config);
+        es_nodes_init(&ns, &list, 2, "/_bulk", &config);
         *state = &ns;
         return 0;
 }
@@ -192,6 +192,72 @@ static void when_all_rest_the_time_to_the_first_is_told(void **state)
         assert_ptr_equal(es_nodes_pick(ns, 1300, NULL, &wait_ms), &ns->v[1]);
 }
 
+static struct es_node *node_of(struct es_nodes *ns, const char *url)
+{
+        for (size_t i = 0; i < ns->n; i++)
+                if (strcmp(ns->v[i].url, url) == 0)
+                        return &ns->v[i];
+        fail_msg("%s is no node", url);
+        return NULL;
+}
+
+static bool name(struct es_nodes *ns, const char *a, const char *b)
+{
+        char *list[] = { (char *)a, (char *)b };
+        const struct strlist named = { list, (a != NULL) + (size_t)(b != NULL) };
+        return es_nodes_name(ns, &named, "/_bulk");
+}
+
+static void what_the_cluster_names_comes_and_goes_and_what_was_configured_stays(void **state)
+{
+        struct es_nodes *ns = *state;
+        int64_t wait_ms;
+
+        assert_true(name(ns, "http://d", "http://e"));
+        assert_int_equal(es_nodes_here(ns), 5);
+        struct es_node *d = node_of(ns, "http://d");
+        fails(d, 0, 3);
+        assert_int_equal(es_nodes_in(ns, ES_NODE_OPEN), 1);
+
+        assert_true(name(ns, "http://e", NULL));
+        assert_int_equal(es_nodes_here(ns), 4);
+        assert_int_equal(es_nodes_in(ns, ES_NODE_OPEN), 0);
+        assert_null(es_nodes_due(ns, 100000, &wait_ms));
+        for (int i = 0; i < 10; i++)
+                assert_ptr_not_equal(es_nodes_pick(ns, 0, NULL, NULL), d);
+
+        /* Back again it is what it was. */
+        assert_true(name(ns, "http://d", "http://e"));
+        assert_ptr_equal(node_of(ns, "http://d"), d);
+        assert_int_equal(d->state, ES_NODE_OPEN);
+        assert_false(name(ns, "http://e", "http://d"));
+        assert_true(name(ns, NULL, NULL));
+        assert_int_equal(es_nodes_here(ns), 3);
+}
+
+static void the_place_of_a_node_that_left_is_taken_when_nothing_of_it_is_under_way(void **state)
+{
+        struct es_nodes *ns = *state;
+
+        name(ns, "http://d", "http://e");
+        struct es_node *d = node_of(ns, "http://d"), *e = node_of(ns, "http://e");
+        es_node_sent(d);
+        fails(e, 0, 3);
+        es_node_probe_sent(e);
+
+        assert_true(name(ns, "http://f", "http://g"));
+        assert_int_equal(es_nodes_here(ns), 3); /* no place for them */
+        assert_string_equal(d->url, "http://d");
+        es_node_back(d);
+        assert_true(name(ns, "http://f", "http://g"));
+        assert_string_equal(d->url, "http://f");
+        assert_int_equal(es_nodes_here(ns), 4);
+        es_node_probe_ended(e, 0, "it is away");
+        assert_true(name(ns, "http://f", "http://g"));
+        assert_string_equal(e->url, "http://g");
+        assert_int_equal(e->state, ES_NODE_CLOSED);
+}
+
 static void addresses_that_cannot_be_are_told_why(void **state)
 {
         static const char *const good[] = { "http://a", "https://a:9200/", "http://[::1]:9200",
@@ -231,6 +297,8 @@ int main(void)
                 T(a_node_gets_no_more_than_its_share),
                 T(where_a_bulk_failed_it_goes_only_when_it_must),
                 T(when_all_rest_the_time_to_the_first_is_told),
+                T(what_the_cluster_names_comes_and_goes_and_what_was_configured_stays),
+                T(the_place_of_a_node_that_left_is_taken_when_nothing_of_it_is_under_way),
                 T(addresses_that_cannot_be_are_told_why),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
