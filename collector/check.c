@@ -112,7 +112,7 @@ static void check_kafka(const struct collector_config *c, struct report *r)
 {
         const struct kafka_place place = { .brokers = c->kafka.brokers, .security = &c->kafka.security,
                                            .properties = &c->kafka.librdkafka, .group = c->kafka.group };
-        struct kafka_probe *p = kafka_probe_new(&place, c->start_timeout_ms, r);
+        struct kafka_probe *p = kafka_probe_new(&place, c->life.start_timeout_ms, r);
 
         if (!p)
                 return;
@@ -134,7 +134,7 @@ static void probe_elasticsearch(const struct collector_config *c, const char *in
         struct es_config es = c->elasticsearch;
 
         es.more_indexes = &more;
-        es_probe(&es, index, c->start_timeout_ms, r);
+        es_probe(&es, index, c->life.start_timeout_ms, r);
         free(more.v);
 }
 

@@ -157,7 +157,7 @@ static int take_all(struct consume *c, struct err *e)
         const struct strlist *topics = &c->config->kafka.topics;
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
         const struct rd_kafka_metadata *all;
-        rd_kafka_resp_err_t r = rd_kafka_metadata(c->rk, 1, NULL, &all, (int)c->config->start_timeout_ms);
+        rd_kafka_resp_err_t r = rd_kafka_metadata(c->rk, 1, NULL, &all, (int)c->config->life.start_timeout_ms);
 
         if (r != RD_KAFKA_RESP_ERR_NO_ERROR) {
                 rd_kafka_topic_partition_list_destroy(list);
@@ -184,7 +184,7 @@ int client_open(struct consume *c, struct err *e)
 
         if (r < 0)
                 return r;
-        return c->config->dry_run ? take_all(c, e) : subscribe(c, e);
+        return c->config->life.dry_run ? take_all(c, e) : subscribe(c, e);
 }
 
 static void *destroy(void *rk)

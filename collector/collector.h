@@ -5,33 +5,20 @@
 
 #include "collector/consume.h"
 #include "collector/deliver.h"
-#include "config/reload.h"
-#include "status/http.h"
-#include "status/ready.h"
+#include "status/life.h"
 
 struct collector {
         struct collector_config config;
         struct collector_stats stats;
-        struct ready ready;
+        struct life life;
 
-        struct loop *loop;              /* all owned */
-        struct consume *consume;
+        struct consume *consume;        /* all owned */
         struct deliver *deliver;
         struct sink *index, *dead;
         struct sink *spare;             /* NULL until the dead letters' topic refuses one */
         struct err spare_why;           /* why it cannot be opened; msg "" : it can, or need not */
         int64_t spare_after_ms;         /* not tried again before */
-        struct http *http;
-
-        int64_t settled_seen;           /* settled records when last looked at */
-        struct timer tick;              /* once a second */
-        struct timer stop_deadline;
-        enum stop { STOP_NOT, STOP_EXIT, STOP_RELOAD } stopping;        /* taking has ended, and for what */
-        int exit_code;
-
-        const struct opt_args *args;    /* borrowed; what a reload starts from */
-        struct reload reload;
-        struct collector_config next;   /* STOP_RELOAD: checked and waiting */
+        struct collector_config next;   /* of a reload: checked and waiting */
 };
 
 extern const struct http_route collector_routes[];      /* arg: struct collector */

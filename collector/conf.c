@@ -8,9 +8,7 @@
 #include "sinks/kafka_conf.h"
 
 static const char *const assignments[] = { "cooperative-sticky", "range", NULL };
-static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 static const char *const on_invalids[] = { [INVALID_REPAIR] = "repair", [INVALID_DEAD_LETTER] = "dead_letter", NULL };
-static const char *const log_formats[] = { "text", "json", NULL };
 
 #define FIELD(member) offsetof(struct consumer_config, member)
 static const struct opt consumer_rows[] = {
@@ -91,8 +89,6 @@ static const struct opt rows[] = {
         { "routes", OPT_TABLES, FIELD(routes), .table = &route_opts,
           .help = "rules that send some records elsewhere; the first that fits counts" },
         { "audit", OPT_TABLE, FIELD(audit), .table = &audit_opts, .help = "the verb audit" },
-        { "http", OPT_STRING, FIELD(http), .def = "127.0.0.1:9601", .flag = "http", .flag_arg = "ADDR:PORT",
-          .help = "serves /metrics, /status, /readyz and /healthz; port 0 takes a free one" },
         { "memory", OPT_SIZE, FIELD(memory), .def = "40 MiB", .min = 24 << 20, .max = 1ll << 40,
           .help = "byte budget of the process; when it is full, partitions pause" },
         { "batch_bytes", OPT_SIZE, FIELD(batch_bytes), .def = "1 MiB", .min = 1024, .max = 64 << 20,
@@ -103,21 +99,10 @@ static const struct opt rows[] = {
           .help = "... or when its first document has waited so long" },
         { "commit_interval", OPT_DURATION, FIELD(commit_interval_ms), .def = "500 ms", .min = 10, .max = 60000,
           .help = "least time between two offset commits" },
-        { "start_timeout", OPT_DURATION, FIELD(start_timeout_ms), .def = "30 s", .min = 100, .max = 3600 * 1000,
-          .help = "how long --once waits without progress before it gives up" },
-        { "stop_timeout", OPT_DURATION, FIELD(stop_timeout_ms), .def = "10 s", .min = 0, .max = 3600 * 1000,
-          .help = "how long a stop waits for answers" },
         { "revoke_timeout", OPT_DURATION, FIELD(revoke_timeout_ms), .def = "5 s", .min = 0, .max = 60000,
           .help = "how long a partition that goes to another collector is drained" },
-        { "log_level", OPT_CHOICE, FIELD(log_level), .def = "info", .choices = log_levels, .flag = "log-level",
-          .flag_arg = "LEVEL", .help = "least level that is logged" },
-        { "log_format", OPT_CHOICE, FIELD(log_format), .def = "text", .choices = log_formats,
-          .help = "of the program's own log on stderr" },
-        { "once", OPT_BOOL, FIELD(once), .def = "false", .flag = "once",
-          .help = "stop at the end of every partition; 0 only when all of it is settled" },
-        { "dry_run", OPT_INT, FIELD(dry_run), .def = "0", .min = 0, .max = 1000000, .flag = "dry-run",
-          .flag_arg = "N", .flag_bare = "10",
-          .help = "print the first N records as they would be sent, and send nothing; 0: off" },
+        LIFE_ROWS(struct collector_config, "127.0.0.1:9601",
+                  "stop at the end of every partition; 0 only when all of it is settled"),
 };
 #undef FIELD
 
@@ -163,7 +148,7 @@ static void check(const void *conf, struct opt_errors *errors)
         const struct collector_config *c = conf;
         struct output_config parts = collector_output_parts(c);
 
-        if (!c->dry_run)
+        if (!c->life.dry_run)
                 output_check(collector_output(c), &parts, errors);
         check_fields(c, errors);
 }

@@ -6,6 +6,7 @@
 #include "config/opt.h"
 #include "sinks/kafka_security.h"
 #include "sinks/output.h"
+#include "status/life.h"
 
 enum assignment { ASSIGN_COOPERATIVE, ASSIGN_RANGE };
 
@@ -38,6 +39,7 @@ struct audit_config {
 };
 
 struct collector_config {
+        struct life_config life;        /* the first */
         struct consumer_config kafka;
         int64_t output;                 /* without kafka, so one less than enum output: collector_output */
         struct es_config elasticsearch;
@@ -47,14 +49,10 @@ struct collector_config {
         struct tablelist process;       /* of struct process_config */
         struct tablelist routes;        /* of struct route_config */
         struct audit_config audit;
-        char *http;
         int64_t memory;                 /* byte budget of the process */
         int64_t batch_bytes, batch_records, batch_time_ms;
         int64_t commit_interval_ms;
-        int64_t start_timeout_ms, stop_timeout_ms, revoke_timeout_ms;
-        int64_t log_level, log_format;
-        bool once;
-        int64_t dry_run;                /* records to show; 0: not a dry run */
+        int64_t revoke_timeout_ms;
 };
 
 extern const struct opt_table collector_opts;

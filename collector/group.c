@@ -166,7 +166,7 @@ static bool starts_are_known(struct consume *c)
 
         if (!know_cluster(c))
                 return false;
-        if (c->config->dry_run || c->moving->cnt == 0)  /* a cooperative assignment may be empty */
+        if (c->config->life.dry_run || c->moving->cnt == 0)  /* a cooperative assignment may be empty */
                 return true;
         while ((answer = rd_kafka_queue_poll(c->answers, 0)) != NULL) {
                 bool ok = take_answer(c, answer);
@@ -325,7 +325,7 @@ void group_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_
 /* Commits of one process go one after the other, so that they never go back. */
 void group_commit(struct consume *c)
 {
-        if (c->config->dry_run || client_is_joining(c))
+        if (c->config->life.dry_run || client_is_joining(c))
                 return;
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
         struct partition *p;

@@ -148,7 +148,7 @@ static int read_partition(struct topic *t, int32_t partition, struct err *e)
                         r = on_message(t, partition, m, e);
                         rd_kafka_message_destroy(m);
                         last_ms = now_ms();     /* fn may have taken its time */
-                } else if (now_ms() - last_ms > t->config->start_timeout_ms) {
+                } else if (now_ms() - last_ms > t->config->life.start_timeout_ms) {
                         r = unreachable(t, "records", "nothing comes", e);
                 }
         }
@@ -175,7 +175,7 @@ static int ask_ends(struct topic *t, struct err *e)
         for (int32_t p = 0; p < t->partitions; p++) {
                 int64_t low, high;
                 rd_kafka_resp_err_t r = rd_kafka_query_watermark_offsets(t->consumer, t->name, p, &low, &high,
-                                                                         (int)t->config->start_timeout_ms);
+                                                                         (int)t->config->life.start_timeout_ms);
                 if (r != RD_KAFKA_RESP_ERR_NO_ERROR)
                         return unreachable(t, "the end", rd_kafka_err2str(r), e);
                 t->ends[p] = low < high ? high : 0;
@@ -244,7 +244,7 @@ static int open_producer(struct topic *t, struct err *e)
                 { "linger.ms", "5" },
         };
 
-        snprintf(timeout, sizeof(timeout), "%lld", (long long)t->config->start_timeout_ms);
+        snprintf(timeout, sizeof(timeout), "%lld", (long long)t->config->life.start_timeout_ms);
         t->producer = make_client(t, RD_KAFKA_PRODUCER, own, ARRAY_LEN(own), e);
         return t->producer ? 0 : -e->code;
 }
@@ -294,7 +294,7 @@ static int topic_mark(struct letters *ls, const struct batch *b, struct err *e)
                 struct letter_text name = letters_recall(b, r);
                 ok = produce_marker(t, &name, batch_at(b, r->id), r->id.len);
         }
-        rd_kafka_flush(t->producer, (int)t->config->start_timeout_ms + POLL_MS);
+        rd_kafka_flush(t->producer, (int)t->config->life.start_timeout_ms + POLL_MS);
         return ok && t->unmarked == 0 ? 0 : unreachable(t, "markers", "not acknowledged in time", e);
 }
 
@@ -335,7 +335,7 @@ static int open_consumer(struct topic *t, struct err *e)
 static int count_partitions(struct topic *t, struct err *e)
 {
         const struct rd_kafka_metadata *all;
-        rd_kafka_resp_err_t r = rd_kafka_metadata(t->consumer, 1, NULL, &all, (int)t->config->start_timeout_ms);
+        rd_kafka_resp_err_t r = rd_kafka_metadata(t->consumer, 1, NULL, &all, (int)t->config->life.start_timeout_ms);
 
         if (r != RD_KAFKA_RESP_ERR_NO_ERROR) {
                 rd_kafka_message_t *m = rd_kafka_consumer_poll(t->consumer, POLL_MS);   /* what it says of the brokers */

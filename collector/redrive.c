@@ -109,7 +109,7 @@ static bool wait_a_turn(struct redrive *r)
 {
         loop_turn(r->loop, TURN_MS);
         mark_answered(r);
-        if (r->result == 0 && loop_now_ms(r->loop) - r->progress_ms > r->config->start_timeout_ms) {
+        if (r->result == 0 && loop_now_ms(r->loop) - r->progress_ms > r->config->life.start_timeout_ms) {
                 const char *why = sink_trouble(r->sink);
                 r->result = err_set(&r->error, ETIMEDOUT, "no answer within start_timeout: %s; what was not answered stays open",
                                     why ? why : "the cluster does not answer");
@@ -174,7 +174,7 @@ static void add(struct redrive *r, const struct letter *l)
 
 static void print_plan(const struct redrive *r, const struct letter *l)
 {
-        if (r->meant > r->config->dry_run)
+        if (r->meant > r->config->life.dry_run)
                 return;
         printf("#%" PRId64 " would be created: index %.*s, _id ", r->number, (int)r->name.len, r->name.data);
         dlq_print_text(l->id.p, l->id.len);
@@ -218,7 +218,7 @@ static int set_up(struct redrive *r)
         r->index = template_new(es.index, &r->error);
         if (!r->index)
                 return err_prefix(&r->error, "elasticsearch.index");
-        if (r->config->dry_run)
+        if (r->config->life.dry_run)
                 return 0;
         r->loop = loop_new(&clock_system, &r->error);
         if (!r->loop)

@@ -178,12 +178,12 @@ int top_main(const struct collector_config *c, const char *const *args, size_t n
                 fputs("sluice-collector: top: takes one address, as in: sluice-collector top http://127.0.0.1:9601\n", stderr);
                 return EX_USAGE;
         }
-        t.url = n == 1 ? url_of(args[0]) : health_url(c->http, "/status", &e);
+        t.url = n == 1 ? url_of(args[0]) : health_url(c->life.http, "/status", &e);
         if (!t.url) {
                 fprintf(stderr, "sluice-collector: %s\n", e.msg);
                 return EX_CONFIG;
         }
-        if (isatty(STDOUT_FILENO) && !c->once)
+        if (isatty(STDOUT_FILENO) && !c->life.once)
                 watch(&t);
         else
                 code = print_one(&t);

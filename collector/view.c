@@ -70,7 +70,7 @@ static unsigned get_readyz(void *arg, struct buf *body)
 {
         struct collector *c = arg;
         char sentence[SHARE_SENTENCE];
-        const char *why = ready_why_not(&c->ready, loop_now_ms(c->loop), why_it_waits(c, sentence));
+        const char *why = ready_why_not(&c->life.ready, loop_now_ms(c->life.loop), why_it_waits(c, sentence));
 
         buf_printf(body, "%s\n", why ? why : "ready");
         return why ? 503 : 200;
@@ -115,7 +115,7 @@ static unsigned get_metrics(void *arg, struct buf *body)
         struct collector *c = arg;
         struct metrics m, dead_letters;
         struct stat_group index = c->index->ops->stats(c->index), dead = c->dead->ops->stats(c->dead);
-        struct loop_lag lag = loop_lag(c->loop);
+        struct loop_lag lag = loop_lag(c->life.loop);
 
         metrics_begin(&m, body, "sluice_collector_");
         metrics_rows(&m, rows, ARRAY_LEN(rows), &c->stats);
@@ -130,7 +130,7 @@ static unsigned get_metrics(void *arg, struct buf *body)
         metrics_value(&m, STAT_GAUGE, "loop_held_worst_seconds", NULL,
                       "Longest time one callback held the loop in the last minute.", (double)lag.worst_us / 1e6);
         metrics_value(&m, STAT_GAUGE, "ready", NULL, "1 when /readyz says 200.",
-                      ready_why_not(&c->ready, loop_now_ms(c->loop), NULL) ? 0 : 1);
+                      ready_why_not(&c->life.ready, loop_now_ms(c->life.loop), NULL) ? 0 : 1);
         metrics_rows(&m, index.rows, index.nrows, index.base);
         if (dead_in_topic(&c->config.dlq)) {
                 metrics_rows(&m, dead.rows, dead.nrows, dead.base);
@@ -174,7 +174,7 @@ static void show_overdue(struct json_out *w, struct collector *c, const struct p
         json_int(w, "partition", p->id);
         json_int(w, "offset", ackwin_committed(&p->window));
         json_int(w, "held", (int64_t)p->held);
-        json_int(w, "seconds", partition_stands_ms(p, loop_now_ms(c->loop)) / 1000);
+        json_int(w, "seconds", partition_stands_ms(p, loop_now_ms(c->life.loop)) / 1000);
         json_close(w, '}');
 }
 
@@ -219,9 +219,9 @@ static unsigned get_status(void *arg, struct buf *body)
         struct collector *c = arg;
         struct json_out w = { .b = body };
         const struct partitions *ps = consume_partitions(c->consume);
-        struct loop_lag lag = loop_lag(c->loop);
+        struct loop_lag lag = loop_lag(c->life.loop);
         char sentence[SHARE_SENTENCE];
-        const char *why = ready_why_not(&c->ready, loop_now_ms(c->loop), why_it_waits(c, sentence));
+        const char *why = ready_why_not(&c->life.ready, loop_now_ms(c->life.loop), why_it_waits(c, sentence));
         struct partition *p;
 
         json_open(&w, NULL, '{');

@@ -179,7 +179,7 @@ static void check_kafka(const struct shipper_config *c, struct report *r)
 {
         const struct kafka_place place = { .brokers = c->kafka.brokers, .security = &c->kafka.security,
                                            .properties = &c->kafka.librdkafka };
-        struct kafka_probe *p = kafka_probe_new(&place, c->start_timeout_ms, r);
+        struct kafka_probe *p = kafka_probe_new(&place, c->life.start_timeout_ms, r);
 
         if (p)
                 kafka_probe_topic(p, c->kafka.topic, c->max_line_bytes + EVENT_BYTES);
@@ -193,7 +193,7 @@ static void check_output(const struct shipper_config *c, struct report *r)
                 check_kafka(c, r);
                 break;
         case OUTPUT_ELASTICSEARCH:
-                es_probe(&c->elasticsearch, NULL, c->start_timeout_ms, r);
+                es_probe(&c->elasticsearch, NULL, c->life.start_timeout_ms, r);
                 break;
         default:
                 report_ok(r, "output", "%s, which is not looked at", output_names[c->output]);

@@ -15,8 +15,6 @@
 #include "shipper/rate.h"
 #include "shipper/sources.h"
 
-static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
-static const char *const log_formats[] = { "text", "json", NULL };
 
 enum { PARTIAL_TIMEOUT_MS = 5000, CLOSE_IDLE_MS = 5 * 60 * 1000 };      /* as in the rows; of files named on the command line */
 
@@ -236,8 +234,6 @@ static const struct opt rows[] = {
           .help = "host.name and part of every line's id; absent: the system's host name" },
         { "state", OPT_STRING, offsetof(struct shipper_config, state), .def = "/var/lib/sluice-shipper",
           .flag = "state", .flag_arg = "DIR", .help = "directory of the checkpoint; one process at a time" },
-        { "http", OPT_STRING, offsetof(struct shipper_config, http), .def = "127.0.0.1:9600", .flag = "http",
-          .flag_arg = "ADDR:PORT", .help = "serves /metrics, /status, /readyz and /healthz; port 0 takes a free one" },
         { "memory", OPT_SIZE, offsetof(struct shipper_config, memory), .def = "16 MiB", .min = 8 << 20,
           .max = 1ll << 40, .help = "byte budget of the process; when it is full, reading stops" },
         { "max_line_bytes", OPT_SIZE, offsetof(struct shipper_config, max_line_bytes), .def = "512 KiB",
@@ -249,21 +245,10 @@ static const struct opt rows[] = {
                   "process may open" },
         { "watch", OPT_CHOICE, offsetof(struct shipper_config, watch), .def = "auto", .choices = watch_hows,
           .help = "how growth is seen; auto: by the kernel's events and each scan; stat: by each scan alone" },
-        { "start_timeout", OPT_DURATION, offsetof(struct shipper_config, start_timeout_ms), .def = "30 s",
-          .min = 100, .max = 3600 * 1000, .help = "how long --once waits without progress before it gives up" },
-        { "stop_timeout", OPT_DURATION, offsetof(struct shipper_config, stop_timeout_ms), .def = "10 s", .min = 0,
-          .max = 3600 * 1000, .help = "how long a stop waits for acknowledgements" },
         { "read_on_stop", OPT_BOOL, offsetof(struct shipper_config, read_on_stop), .def = "false",
           .help = "a stop first reads every file to its end, within stop_timeout: for a sidecar whose files go with its pod" },
-        { "log_level", OPT_CHOICE, offsetof(struct shipper_config, log_level), .def = "info", .choices = log_levels,
-          .flag = "log-level", .flag_arg = "LEVEL", .help = "least level that is logged" },
-        { "log_format", OPT_CHOICE, offsetof(struct shipper_config, log_format), .def = "text",
-          .choices = log_formats, .help = "of the program's own log on stderr" },
-        { "once", OPT_BOOL, offsetof(struct shipper_config, once), .def = "false", .flag = "once",
-          .help = "ship what is there to its end, then exit; 0 only when all of it is acknowledged" },
-        { "dry_run", OPT_INT, offsetof(struct shipper_config, dry_run), .def = "0", .min = 0, .max = 1000000, .flag = "dry-run",
-          .flag_arg = "N", .flag_bare = "10",
-          .help = "print the first N records as they would be sent, and send nothing; 0: off" },
+        LIFE_ROWS(struct shipper_config, "127.0.0.1:9600",
+                  "ship what is there to its end, then exit; 0 only when all of it is acknowledged"),
         { "stdin", OPT_BOOL, offsetof(struct shipper_config, from_stdin), .def = "false", .flag = "stdin",
           .help = "ship the lines of stdin too, by way of a ring in the state directory; exit when it ends and all is "
                   "acknowledged" },
@@ -281,7 +266,7 @@ static void check(const void *conf, struct opt_errors *errors)
 
         if (c->format == FORMAT_BATCH && c->output != OUTPUT_KAFKA)
                 opt_complain(errors, "format: \"batch\" is for output \"kafka\"");
-        if (!c->dry_run)                /* which sends nothing, so it needs to know of no server */
+        if (!c->life.dry_run)                /* which sends nothing, so it needs to know of no server */
                 output_check((enum output)c->output, &parts, errors);
 }
 
@@ -369,7 +354,7 @@ int shipper_config_finish(struct shipper_config *c, const char *const *paths, si
                 c->kafka.compression = KAFKA_NONE;      /* the records are compressed already */
         if (n > 0)
                 add_input(c, paths, n);
-        if (c->from_stdin && c->dry_run)
+        if (c->from_stdin && c->life.dry_run)
                 return err_set(e, EINVAL, "--stdin and --dry-run: stdin cannot be given back; see its events with "
                                           "--stdin --output stdout and a --state of their own");
         if (c->from_stdin)

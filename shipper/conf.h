@@ -11,6 +11,7 @@
 #include "shipper/container.h"
 #include "shipper/multiline.h"
 #include "sinks/output.h"
+#include "status/life.h"
 
 enum record_format { FORMAT_EVENT, FORMAT_BATCH };
 
@@ -45,6 +46,7 @@ struct input_config {
 };
 
 struct shipper_config {
+        struct life_config life;        /* the first */
         struct tablelist inputs;        /* struct input_config */
         int64_t output;                 /* enum output */
         int64_t format;                 /* enum record_format */
@@ -54,18 +56,12 @@ struct shipper_config {
         char *service;                  /* of files named on the command line */
         char *host;                     /* host.name */
         char *state;                    /* directory */
-        char *http;
         int64_t memory;                 /* byte budget of the process */
         int64_t max_line_bytes;
         int64_t scan_interval_ms;
         int64_t max_files;              /* open at a time; 0: as many as the process may */
         int64_t watch;                  /* enum watch_how */
-        int64_t start_timeout_ms;
-        int64_t stop_timeout_ms;
         bool read_on_stop;
-        int64_t log_level, log_format;
-        bool once;
-        int64_t dry_run;                /* records to show; 0: not a dry run */
         bool from_stdin;                /* one more input: stdin */
 };
 

@@ -13,11 +13,10 @@
  *   3. store the windows' positions: only what was acknowledged in step 1 can get there
  * Stop: reading ends, what is in flight gets stop_timeout, the positions are stored, the sink closes; what was not
  * acknowledged by then is sent again by the next run.  kill -9 costs duplicates, never lines.
- * Reload: the same drain, then the parts are built anew from the new configuration and the checkpoint.
+ * Reload: the same drain, then the parts are built anew from the new configuration and the checkpoint
+ * (status/life.h).
  */
 #include <errno.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +24,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/mem.h"
 #include "config/start.h"
 #include "shipper/archive.h"
 #include "shipper/check.h"
@@ -37,10 +35,8 @@
 #include "sinks/http_get.h"
 #include "sinks/show.h"
 #include "sinks/versions.h"
-#include "status/notify.h"
 
 enum {
-        TICK_MS = 1000,
         MAX_BATCHES = 4096,
         RECORD_BYTES = 1000000,         /* of the batch format: below the limit that topics have by default */
         /* Of the budget: what librdkafka needs beside the payloads (requests being built and sent), and our buffers.  Of
@@ -80,36 +76,10 @@ static const struct program program = {
 
 /* --- a turn ---------------------------------------------------------------------------------- */
 
-/* Reading ends; the loop ends when nothing is in flight any more, or at the deadline. */
-static void drain(struct shipper *s, enum stop what, const char *why)
-{
-        log_info("shipper", "%s: %s; %lld lines in flight", what == STOP_EXIT ? "stopping" : "reloading", why,
-                 (long long)stat_get(&s->stats.lines_in_flight));
-        s->stopping = what;
-        timer_arm(s->loop, &s->stop_deadline, s->config.stop_timeout_ms);
-        loop_wake(s->loop);
-}
-
-static void begin_stop(struct shipper *s, const char *why)
-{
-        if (s->stopping == STOP_EXIT) {
-                loop_stop(s->loop);     /* asked twice: now */
-                return;
-        }
-        ready_block(&s->ready, "stopping");
-        notify_stopping();
-        sources_finish(s->sources);
-        drain(s, STOP_EXIT, why);
-        if (s->config.read_on_stop) {
-                tail_finish(s->tail);
-                watch_scan(s->watch);
-        }
-}
-
 /* A sidecar's files may go with its pod: then a stop first reads what is there. */
 static bool reads(const struct shipper *s)
 {
-        return !s->stopping || (s->stopping == STOP_EXIT && s->config.read_on_stop);
+        return !s->life.stopping || (s->life.stopping == LIFE_ENDS && s->config.read_on_stop);
 }
 
 static void turn(void *arg)
@@ -118,74 +88,37 @@ static void turn(void *arg)
 
         if (reads(s))
                 tail_read(s->tail);
-        if (s->stopping)
+        if (s->life.stopping)
                 ship_flush(s->ship);    /* what waited for company while the output was behind */
         bool at_end = reads(s) ? tail_at_end(s->tail) : true;
-        bool finished = ship_idle(s->ship) && at_end && (s->stopping || sources_ended(s->sources));
+        bool finished = ship_idle(s->ship) && at_end && (s->life.stopping || sources_ended(s->sources));
         tail_save(s->tail, finished);
-        if (!finished && !s->stopping)
+        if (!finished && !s->life.stopping)
                 sources_collect(s->sources);    /* the tail takes a turn to forget what was deleted */
         if (finished)
-                loop_stop(s->loop);
+                life_stop(&s->life);
 }
 
-static void on_signal(int signo, void *arg)
+static void drain(void *arg, enum life_stop why)
 {
         struct shipper *s = arg;
 
-        if (signo == SIGHUP)
-                reload_ask(&s->reload);
-        else
-                begin_stop(s, strsignal(signo));
-}
-
-static void stop_timed_out(struct timer *t)
-{
-        struct shipper *s = t->arg;
-
-        log_warn("shipper", "stop_timeout is over: lines=%lld are sent again %s",
-                 (long long)stat_get(&s->stats.lines_in_flight),
-                 s->stopping == STOP_RELOAD ? "after the reload" : "by the next run");
-        loop_stop(s->loop);
-}
-
-static void give_up_once(struct shipper *s)
-{
-        const char *why = shipper_trouble(s);
-
-        log_error("shipper", "no progress within start_timeout: %s", why ? why : "the output does not answer");
-        s->exit_code = EX_TEMPFAIL;
-        begin_stop(s, "--once without progress");
-}
-
-/* Checked whole before anything changes; what is wrong leaves the old one in place. */
-static void try_reload(struct shipper *s)
-{
-        struct opt_errors errors = { 0 };
-        struct err e = { 0 };
-
-        if (program_load(&program, s->args, &s->next, &errors) == 0 &&
-            shipper_config_finish(&s->next, s->args->args, s->args->nargs, &e) < 0)
-                opt_complain(&errors, "%s", e.msg);
-        if (errors.count == 0) {
-                notify_reloading();
-                drain(s, STOP_RELOAD, "the configuration changed");
-        } else {
-                stat_inc(&s->stats.reload_errors);
-                log_each_line("shipper", "configuration refused, the old one stays", buf_cstr(&errors.text));
-                opt_free(&shipper_opts, &s->next);
+        if (why != LIFE_ENDS)
+                return;
+        sources_finish(s->sources);
+        if (s->config.read_on_stop) {
+                tail_finish(s->tail);
+                watch_scan(s->watch);
         }
-        buf_fini(&errors.text);
 }
 
-static void tell_manager(struct shipper *s, const char *why)
+static void leave(void *arg, enum life_stop why)
 {
-        notify_watchdog();
-        if (why)
-                notify_status("waiting: %s", why);
-        else
-                notify_status("%lld lines acknowledged, %lld in flight", (long long)stat_get(&s->stats.lines_acked),
-                              (long long)stat_get(&s->stats.lines_in_flight));
+        struct shipper *s = arg;
+
+        tail_save(s->tail, true);
+        if (why == LIFE_RELOADS)
+                tail_keep(s->tail, &s->kept);
 }
 
 static void add_progress(void *arg, const struct file *f)
@@ -200,40 +133,41 @@ static void show_progress(struct shipper *s, bool last)
 {
         struct progress_facts f = { .lines = stat_get(&s->stats.lines_acked) };
 
-        if (!s->config.once || s->config.dry_run)
+        if (!s->config.life.once || s->config.life.dry_run)
                 return;
         tail_each(s->tail, add_progress, &f);
         f.before = f.done - stat_get(&s->stats.bytes_read) > 0 ? f.done - stat_get(&s->stats.bytes_read) : 0;
-        f.elapsed_ms = loop_now_ms(s->loop) - s->started_ms;
+        f.elapsed_ms = loop_now_ms(s->life.loop) - s->started_ms;
         progress_draw(STDERR_FILENO, &f, last);
 }
 
-static void tick(struct timer *t)
+static void tick(void *arg)
 {
-        struct shipper *s = t->arg;
-        int64_t now = loop_now_ms(s->loop);
-        int64_t settled = stat_get(&s->stats.lines_acked) + shipper_dropped(s);
+        show_progress(arg, false);
+}
 
-        bool still = settled == s->settled_seen;
+static bool works(void *arg)
+{
+        const struct shipper *s = arg;
+        return !ship_idle(s->ship) || !tail_at_end(s->tail);
+}
 
-        if (!still)
-                ready_progress(&s->ready, now);
-        s->settled_seen = settled;
-        ready_observe(&s->ready, !ship_idle(s->ship) || !tail_at_end(s->tail), now);
-        if (s->config.once && !s->stopping && s->ready.waiting &&
-            now - s->ready.since_ms > s->config.start_timeout_ms)
-                give_up_once(s);
-        const char *why = shipper_trouble(s);
-        if (why && s->ready.waiting)
-                log_warn("shipper", "waiting: %s", why);
-        tell_manager(s, s->ready.waiting ? why : NULL);
-        if (!s->stopping && reload_due(&s->reload))
-                try_reload(s);
-        show_progress(s, false);
-        if (ship_idle(s->ship) || still)        /* nothing is soon wanted again */
-                mem_give_back();
-        log_flush_repeats();
-        timer_arm(s->loop, t, TICK_MS);
+static int64_t settled(void *arg)
+{
+        const struct shipper *s = arg;
+        return stat_get(&s->stats.lines_acked) + shipper_dropped(s);
+}
+
+static int64_t in_flight(void *arg)
+{
+        const struct shipper *s = arg;
+        return stat_get(&s->stats.lines_in_flight);
+}
+
+static const char *trouble(void *arg)
+{
+        struct shipper *s = arg;
+        return s->life.ready.waiting ? shipper_trouble(s) : NULL;
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -247,7 +181,7 @@ static void on_settled(void *arg, struct file *f)
 static void on_room(void *arg)
 {
         struct shipper *s = arg;
-        loop_wake(s->loop);
+        loop_wake(s->life.loop);
 }
 
 static void restore(void *arg, const struct checkpoint_row *row)
@@ -260,7 +194,7 @@ static int open_state(struct shipper *s, struct err *e)
 {
         unsigned bad = 0;
 
-        if (s->config.dry_run)
+        if (s->config.life.dry_run)
                 return 0;               /* reads from the beginning, and works beside a running shipper */
         s->lock_fd = lock_dir(s->config.state, e);
         if (s->lock_fd < 0)
@@ -275,22 +209,22 @@ static void shown_enough(void *arg)
 {
         struct shipper *s = arg;
 
-        if (!s->stopping)
-                begin_stop(s, "enough was shown");
+        if (!s->life.stopping)
+                life_end(&s->life, "enough was shown");
 }
 
 static struct sink *open_show(struct shipper *s, enum output output, const struct sink_owner *owner,
                               const struct sink_limits *limits)
 {
         const struct show_config show = { .out = stdout,
-                                          .records = s->config.dry_run,
+                                          .records = s->config.life.dry_run,
                                           .place = output == OUTPUT_KAFKA ? "topic" : "index",
                                           .dest = output == OUTPUT_KAFKA ? s->config.kafka.topic : NULL,
                                           .server_ids = output == OUTPUT_ELASTICSEARCH &&
                                                         s->config.elasticsearch.id == ES_ID_AUTO,
                                           .enough = shown_enough,
                                           .arg = s };
-        return sink_show_new(s->loop, &show, owner, limits);
+        return sink_show_new(s->life.loop, &show, owner, limits);
 }
 
 /* The parts that follow the configuration; loop, HTTP and listening sockets outlive them. */
@@ -308,8 +242,8 @@ static int open_output(struct shipper *s, struct err *e)
                         return -e->code;
         }
         s->config.kafka.ask_limit = true;
-        s->sink = s->config.dry_run ? open_show(s, output, &owner, &limits)
-                                    : output_new(s->loop, output, &parts, &owner, &limits, e);
+        s->sink = s->config.life.dry_run ? open_show(s, output, &owner, &limits)
+                                    : output_new(s->life.loop, output, &parts, &owner, &limits, e);
         if (!s->sink)
                 return -e->code;
         ship_set_sink(s->ship, s->sink);
@@ -319,12 +253,16 @@ static int open_output(struct shipper *s, struct err *e)
         return 0;
 }
 
-static int build(struct shipper *s, struct err *e)
+static int build(void *arg, struct err *e)
 {
+        struct shipper *s = arg;
         struct ship_hooks hooks = { on_settled, on_room, s };
 
-        s->ship = ship_new(s->loop, &s->stats, &hooks);
-        s->tail = tail_new(&(struct tail_parts){ s->loop, &s->config, &s->stats, s->ship });
+        if (!s->sources)
+                s->sources = sources_new(s->life.loop, &s->stats);
+
+        s->ship = ship_new(s->life.loop, &s->stats, &hooks);
+        s->tail = tail_new(&(struct tail_parts){ s->life.loop, &s->config, &s->stats, s->ship });
         int r = ship_set_inputs(s->ship, &s->config.inputs, e);
         if (r == 0)
                 r = open_state(s, e);
@@ -334,16 +272,21 @@ static int build(struct shipper *s, struct err *e)
         r = open_output(s, e);
         if (r < 0)
                 return r;
-        if (!s->config.dry_run)         /* which reads what the rings hold, and takes nothing */
+        if (!s->config.life.dry_run)         /* which reads what the rings hold, and takes nothing */
                 r = sources_configure(s->sources, &s->config, s->tail, e);
         if (r < 0)
                 return r;
-        s->watch = watch_new(s->loop, &s->config, s->tail, &s->stats);
+        s->watch = watch_new(s->life.loop, &s->config, s->tail, &s->stats);
+        if (s->kept.n > 0)
+                tail_take_back(s->tail, &s->kept);
+        kept_files_fini(&s->kept);
         return 0;
 }
 
-static void demolish(struct shipper *s)
+static void demolish(void *arg, enum life_stop why)
 {
+        struct shipper *s = arg;
+
         sources_detach(s->sources);
         watch_free(s->watch);
         sink_free(s->sink);             /* hands back what was not acknowledged */
@@ -360,80 +303,16 @@ static void demolish(struct shipper *s)
         s->tail = NULL;
         s->checkpoint = NULL;
         s->lock_fd = -1;
-}
-
-static int open_http(struct shipper *s, const struct shipper_config *config, struct http **ret, struct err *e)
-{
-        *ret = NULL;
-        if (!config->http[0])
-                return 0;
-        *ret = http_new(s->loop, config->http, shipper_routes, s, e);
-        if (!*ret)
-                return -e->code;
-        log_info("shipper", "listening: http=%s", http_address(*ret));
-        return 0;
-}
-
-static void swap_configs(struct shipper *s)
-{
-        struct shipper_config old = s->config;
-
-        s->config = s->next;
-        s->next = old;
-}
-
-static void refused(struct shipper *s, const struct err *e)
-{
-        stat_inc(&s->stats.reload_errors);
-        log_error("shipper", "configuration refused, the old one stays: %s", e->msg);
-}
-
-/* Everything was acknowledged or goes back to the files: building anew from the checkpoint loses no position. */
-static int rebuild(struct shipper *s, struct err *e)
-{
-        struct http *http = s->http;
-        bool moved = strcmp(s->config.http, s->next.http) != 0;
-        int r = 0;
-
-        if (moved && open_http(s, &s->next, &http, e) < 0) {
-                refused(s, e);
-                goto out;
+        if (why == LIFE_ENDS) {
+                sources_free(s->sources);
+                kept_files_fini(&s->kept);
         }
-        tail_keep(s->tail, &s->kept);
-        demolish(s);
-        swap_configs(s);
-        r = build(s, e);
-        if (r < 0) {
-                refused(s, e);
-                if (moved)
-                        http_free(http);
-                demolish(s);
-                swap_configs(s);
-                r = build(s, e);
-                goto out;
-        }
-        if (moved)
-                http_free(s->http);
-        s->http = http;
-        stat_inc(&s->stats.reloads);
-        log_setup((enum log_level)s->config.log_level, (enum log_format)s->config.log_format, STDERR_FILENO);
-        log_info("shipper", "configuration taken over");
-out:
-        if (r == 0 && s->kept.n > 0)
-                tail_take_back(s->tail, &s->kept);
-        kept_files_fini(&s->kept);
-        opt_free(&shipper_opts, &s->next);
-        return r;
 }
 
-static void start(struct shipper *s)
+static void start(void *arg)
 {
-        s->stopping = STOP_NOT;
-        timer_disarm(s->loop, &s->stop_deadline);
-        timer_arm(s->loop, &s->tick, TICK_MS);
+        struct shipper *s = arg;
         watch_scan(s->watch);
-        notify_ready();
-        loop_wake(s->loop);
 }
 
 /* --once is a success when all that was meant was there and all of it is acknowledged. */
@@ -448,85 +327,51 @@ static int judge_once(const struct shipper *s)
         return EX_NOINPUT;
 }
 
-static int run(struct shipper *s, struct err *e)
+static int stopped(void *arg)
 {
-        int r = 0;
+        struct shipper *s = arg;
 
-        s->stop_deadline = (struct timer){ .name = "stop", .fn = stop_timed_out, .arg = s };
-        s->tick = (struct timer){ .name = "tick", .fn = tick, .arg = s };
-        loop_on_signal(s->loop, SIGTERM, on_signal, s);
-        loop_on_signal(s->loop, SIGINT, on_signal, s);
-        loop_on_signal(s->loop, SIGHUP, on_signal, s);
-        loop_on_turn(s->loop, turn, s);
-        s->started_ms = loop_now_ms(s->loop);
-        do {
-                start(s);
-                loop_run(s->loop);
-                tail_save(s->tail, true);
-                if (s->stopping == STOP_RELOAD)
-                        r = rebuild(s, e);
-        } while (s->stopping == STOP_RELOAD && r == 0);
-
-        timer_disarm(s->loop, &s->tick);
-        timer_disarm(s->loop, &s->stop_deadline);
-        if (r < 0)
-                return r;
         show_progress(s, true);
         log_info("shipper", "stopped: read=%lld acked=%lld dropped=%lld left=%lld",
                  (long long)stat_get(&s->stats.lines_read), (long long)stat_get(&s->stats.lines_acked),
                  (long long)shipper_dropped(s), (long long)stat_get(&s->stats.lines_in_flight));
-        if (s->config.once && s->exit_code == EX_OK)
-                s->exit_code = judge_once(s);
-        return 0;
-}
-
-static int exit_code_of(int error)
-{
-        switch (-error) {
-        case EBUSY:
-                return EX_TEMPFAIL;     /* the state directory is held */
-        case EINVAL:
-                return EX_CONFIG;
-        case EADDRINUSE:
-        case EADDRNOTAVAIL:
-                return EX_UNAVAILABLE;
-        default:
-                return EX_CANTCREAT;
-        }
-}
-
-static int main_run(struct shipper *s, struct err *e)
-{
-        descriptors_raise_limit();
-        s->loop = loop_new(&clock_system, e);
-        if (!s->loop)
-                return -e->code;
-        s->sources = sources_new(s->loop, &s->stats);
-        int r = build(s, e);
-        if (r == 0 && !s->config.dry_run)
-                r = open_http(s, &s->config, &s->http, e);
-        if (r == 0)
-                r = run(s, e);
-        if (r == 0 && s->config.dry_run)
+        if (s->config.life.dry_run)
                 fprintf(stderr, "sluice-shipper: dry run: %lld records shown, nothing was sent\n",
                         (long long)sink_show_count(s->sink));
-        http_free(s->http);
-        demolish(s);
-        sources_free(s->sources);
-        loop_free(s->loop);
-        return r;
+        return s->config.life.once ? judge_once(s) : EX_OK;
 }
 
-static int main_check(const struct shipper_config *config, const char *file)
+static int complete(void *config, const struct opt_args *args, struct err *e)
 {
-        struct report report = { 0 };
-
-        shipper_check(config, file, &report);
-        report_print(&report, stdout);
-        int code = report.exit_code;
-        report_fini(&report);
-        return code;
+        return shipper_config_finish(config, args->args, args->nargs, e);
 }
+
+static void check(const void *config, const char *file, struct report *report)
+{
+        shipper_check(config, file, report);
+}
+
+static const struct life_ops life = {
+        .program = &program,
+        .component = "shipper",
+        .units = "lines",
+        .no_progress = "the output does not answer",
+        .routes = shipper_routes,
+        .complete = complete,
+        .check = check,
+        .build = build,
+        .demolish = demolish,
+        .start = start,
+        .turn = turn,
+        .drain = drain,
+        .leave = leave,
+        .stopped = stopped,
+        .tick = tick,
+        .works = works,
+        .settled = settled,
+        .in_flight = in_flight,
+        .trouble = trouble,
+};
 
 /* Asks no more of the configuration than where the state is. */
 static int main_files(const struct shipper_config *config, const struct opt_args *args)
@@ -543,43 +388,26 @@ static int main_files(const struct shipper_config *config, const struct opt_args
         return r == 0 ? EX_OK : r == -EINVAL ? EX_DATAERR : EX_NOINPUT;
 }
 
+static int run_verb(struct shipper *s, const struct opt_args *args)
+{
+        if (args->health)
+                return health_main(program.name, s->config.life.http);
+        if (strcmp(args->verb, "files") == 0)
+                return main_files(&s->config, args);
+        descriptors_raise_limit();
+        s->life = (struct life){ .ops = &life, .arg = s, .config = &s->config, .next = &s->next, .args = args,
+                                 .reloads = &s->stats.reloads, .reload_errors = &s->stats.reload_errors };
+        return life_main(&s->life);
+}
+
 int main(int argc, char **argv)
 {
         static struct shipper s = { .lock_fd = -1 };
         struct opt_args args;
-        struct err e = { 0 };
         int code = program_start(&program, argc, argv, &s.config, &args);
 
-        if (code != START_GO)
-                goto out;
-        if (args.health) {
-                code = health_main(program.name, s.config.http);
-                goto out;
-        }
-        if (strcmp(args.verb, "files") == 0) {
-                code = main_files(&s.config, &args);
-                goto out;
-        }
-        s.args = &args;
-        reload_init(&s.reload, program_file(&program, &args));
-        if (s.config.dry_run) {
-                s.config.once = true;
-                if (s.config.log_level < LOG_WARN)
-                        s.config.log_level = LOG_WARN;  /* the records are what one wants to see */
-        }
-        log_setup((enum log_level)s.config.log_level, (enum log_format)s.config.log_format, STDERR_FILENO);
-        ready_init(&s.ready);
-        int r = shipper_config_finish(&s.config, args.args, args.nargs, &e);
-        if (r == 0 && strcmp(args.verb, "check") == 0)
-                s.exit_code = main_check(&s.config, program_file(&program, &args));
-        else if (r == 0)
-                r = main_run(&s, &e);
-        code = s.exit_code;
-        if (r < 0) {
-                fprintf(stderr, "sluice-shipper: %s\n", e.msg);
-                code = exit_code_of(r);
-        }
-out:
+        if (code == START_GO)
+                code = run_verb(&s, &args);
         opt_free(&shipper_opts, &s.config);
         opt_free(&shipper_opts, &s.next);       /* of a reload that a stop overtook */
         opt_args_free(&args);

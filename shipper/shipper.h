@@ -3,41 +3,30 @@
 #ifndef SLUICE_SHIPPER_SHIPPER_H
 #define SLUICE_SHIPPER_SHIPPER_H
 
-#include "config/reload.h"
 #include "shipper/ship.h"
 #include "shipper/sources.h"
 #include "shipper/tail.h"
 #include "shipper/watch.h"
-#include "status/http.h"
-#include "status/ready.h"
+#include "status/life.h"
 
 struct shipper {
         struct shipper_config config;
         struct shipper_stats stats;
-        struct ready ready;
+        struct life life;
 
-        struct loop *loop;              /* all owned */
-        struct checkpoint *checkpoint;
+        struct checkpoint *checkpoint;  /* all owned */
         struct ship *ship;
         struct address *address;        /* NULL: the output needs none */
         struct sink *sink;
         struct tail *tail;
         struct watch *watch;
-        struct http *http;
         struct sources *sources;
 
         char trouble[1024];             /* shipper_trouble's sentence */
         int lock_fd;
         int64_t started_ms;             /* loop time */
-        int64_t settled_seen;           /* acked + dropped when last looked at */
-        struct timer tick;              /* once a second */
-        struct timer stop_deadline;
-        enum stop { STOP_NOT, STOP_EXIT, STOP_RELOAD } stopping;        /* reading has ended, and for what */
-        int exit_code;
 
-        const struct opt_args *args;    /* borrowed; what a reload starts from */
-        struct reload reload;
-        struct shipper_config next;     /* STOP_RELOAD: checked and waiting */
+        struct shipper_config next;     /* of a reload: checked and waiting */
         struct kept_files kept;         /* owned; between two tails */
 };
 

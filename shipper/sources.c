@@ -157,7 +157,7 @@ static int open_one(struct sources *s, const struct input_config *in, const char
                 return 0;
         }
         l = listener_new(&(struct listen_parts){ &s->shared, dir, s->config->max_line_bytes,
-                                                 s->config->once && !is_stdin(in) },
+                                                 s->config->life.once && !is_stdin(in) },
                          in, e);
         if (!l)
                 return -e->code;
@@ -235,7 +235,7 @@ bool sources_ended(const struct sources *s)
         for (size_t i = 0; i < s->n; i++)
                 if (listener_is_stdin(s->v[i]))
                         return listener_ended(s->v[i]);
-        return !s->config || s->config->once;
+        return !s->config || s->config->life.once;
 }
 
 const char *sources_trouble(const struct sources *s)

@@ -162,7 +162,7 @@ struct tail *tail_new(const struct tail_parts *parts)
 
         t->p = *parts;
         known_init(&t->known, parts->loop, parts->config, parts->stats);
-        t->known.finishing = parts->config->once;
+        t->known.finishing = parts->config->life.once;
         unseen_init(&t->unseen, &t->known);
         archives_init(&t->archives, &t->known, &t->unseen, parts->ship);
         finder_init(&t->finder, &t->known, &t->archives, &t->unseen, parts->ship);

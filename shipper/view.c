@@ -41,7 +41,7 @@ static unsigned get_healthz(void *arg, struct buf *body)
 static unsigned get_readyz(void *arg, struct buf *body)
 {
         struct shipper *s = arg;
-        const char *why = ready_why_not(&s->ready, loop_now_ms(s->loop), shipper_trouble(s));
+        const char *why = ready_why_not(&s->life.ready, loop_now_ms(s->life.loop), shipper_trouble(s));
 
         buf_printf(body, "%s\n", why ? why : "ready");
         return why ? 503 : 200;
@@ -52,7 +52,7 @@ static unsigned get_metrics(void *arg, struct buf *body)
         struct shipper *s = arg;
         struct metrics m;
         struct stat_group g = s->sink->ops->stats(s->sink);
-        struct loop_lag lag = loop_lag(s->loop);
+        struct loop_lag lag = loop_lag(s->life.loop);
 
         metrics_begin(&m, body, "sluice_shipper_");
         metrics_rows(&m, rows, ARRAY_LEN(rows), &s->stats);
@@ -61,7 +61,7 @@ static unsigned get_metrics(void *arg, struct buf *body)
         metrics_value(&m, STAT_GAUGE, "loop_held_worst_seconds", NULL,
                       "Longest time one callback held the loop in the last minute.", (double)lag.worst_us / 1e6);
         metrics_value(&m, STAT_GAUGE, "ready", NULL, "1 when /readyz says 200.",
-                      ready_why_not(&s->ready, loop_now_ms(s->loop), NULL) ? 0 : 1);
+                      ready_why_not(&s->life.ready, loop_now_ms(s->life.loop), NULL) ? 0 : 1);
         metrics_rows(&m, g.rows, g.nrows, g.base);
         metrics_process(&m);
         return 200;
@@ -114,8 +114,8 @@ static unsigned get_status(void *arg, struct buf *body)
 {
         struct shipper *s = arg;
         struct json_out w = { .b = body };
-        struct loop_lag lag = loop_lag(s->loop);
-        const char *why = ready_why_not(&s->ready, loop_now_ms(s->loop), shipper_trouble(s));
+        struct loop_lag lag = loop_lag(s->life.loop);
+        const char *why = ready_why_not(&s->life.ready, loop_now_ms(s->life.loop), shipper_trouble(s));
 
         json_open(&w, NULL, '{');
         json_str(&w, "program", "sluice-shipper");

@@ -880,7 +880,7 @@ static void once_ships_the_unfinished_last_line(void **state)
 {
         struct rig *r = *state;
 
-        r->config.once = true;
+        r->config.life.once = true;
         append(r, "a.log", "one\nlast without an end");
         kill_and_start(r);
         turns(r);
