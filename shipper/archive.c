@@ -18,6 +18,7 @@ enum {
         IN_BYTES = 64 * 1024,
         SCRATCH_BYTES = 64 * 1024,
         START_BYTES = 5,                /* of a frame: less than any header with a block behind it */
+        ZSTD_BLOCK_HEADER_BYTES = 3,
 };
 
 /* A part of the content, in memory. */
@@ -41,6 +42,7 @@ struct archive {
         bool between;                   /* at the beginning, or right behind a member or frame */
         bool began;                     /* one was there */
         bool asked;                     /* LZ4: what memory the frame needs */
+        bool full;                      /* zstd: what is unpacked had no room */
 
         struct span window, kept;       /* owned */
         enum archive_end end;
@@ -194,6 +196,7 @@ static void zstd_open(struct archive *a)
 static void zstd_restart(struct archive *a)
 {
         a->in_hint = START_BYTES;
+        a->full = false;
         ZSTD_DCtx_reset(a->of.zstd, ZSTD_reset_session_only);
 }
 
@@ -202,14 +205,12 @@ static void zstd_close(struct archive *a)
         ZSTD_freeDCtx(a->of.zstd);
 }
 
-static size_t zstd_unpack(struct archive *a, char *to, size_t n)
+static size_t zstd_step(struct archive *a, char *to, size_t n, size_t in_bytes)
 {
-        ZSTD_inBuffer in = { a->in + a->in_at, in_left(a), 0 };
+        ZSTD_inBuffer in = { a->in + a->in_at, in_bytes, 0 };
         ZSTD_outBuffer out = { to, n, 0 };
-
-        if (a->between && in.size == 0)
-                return 0;
         size_t r = ZSTD_decompressStream(a->of.zstd, &out, &in);
+
         if (ZSTD_getErrorCode(r) == ZSTD_error_frameParameter_windowTooLarge)
                 fail(a, ARCHIVE_TOO_LARGE, too_large);
         else if (ZSTD_isError(r))
@@ -217,10 +218,23 @@ static size_t zstd_unpack(struct archive *a, char *to, size_t n)
         if (ZSTD_isError(r))
                 return 0;
         a->in_at += in.pos;
-        a->in_hint = r > 0 ? r : START_BYTES;
+        a->full = r > 0 && out.pos == n;
+        /* It would like the next block's header too. */
+        a->in_hint = r == 0 ? START_BYTES : r > ZSTD_BLOCK_HEADER_BYTES ? r - ZSTD_BLOCK_HEADER_BYTES : r;
         a->between = r == 0;
         a->began |= a->between;
         return out.pos;
+}
+
+/* The call that meets broken data forgets what it unpacked before: so a call gets one block, and none while the last one's
+ * content is not all handed out. */
+static size_t zstd_unpack(struct archive *a, char *to, size_t n)
+{
+        size_t got = a->full ? zstd_step(a, to, n, 0) : 0;
+
+        if (got > 0 || a->end != ARCHIVE_MORE || (a->between && in_left(a) == 0))
+                return got;
+        return zstd_step(a, to, n, in_left(a));
 }
 
 /* --- the stream ------------------------------------------------------------------------------ */

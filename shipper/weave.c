@@ -440,7 +440,7 @@ static bool gather(const struct framing *how, const char *p, const char *end, si
                 known = 0;              /* of a group, not of a line */
         do {
                 if (!next_piece(how, p, q, end, q == p ? known : 0, &piece)) {
-                        bool bound = !how->final && q > p && (size_t)(end - p) > how->max_bytes;
+                        bool bound = q > p && (size_t)(end - p) > how->max_bytes;
                         if (q == p || (!how->final && !bound)) {
                                 *ret_unfinished = q < end || line_is_open(w);
                                 return false;

@@ -378,12 +378,12 @@ static bool become_strange(struct es_answer *a)
 {
         struct es_parse *p = a->parse;
         size_t items = a->items;
-        bool ok = !a->fault;
+        bool ok = true;
 
         p->strange = true;
         a->items = 0;
         if (p->step != BEGIN)
-                ok = ok && parse(a, usual[BEGIN].text, usual[BEGIN].len);
+                ok = parse(a, usual[BEGIN].text, usual[BEGIN].len);
         for (size_t i = 0; i < items; i++)
                 ok = ok && parse(a, usual[i == 0 ? FIRST : MORE].text, usual[i == 0 ? FIRST : MORE].len);
         if (p->step == DONE)
@@ -419,7 +419,7 @@ bool es_answer_feed(struct es_answer *a, const char *p, size_t n)
                 return false;
         if (!a->parse->strange) {
                 size_t took = take_usual(a, p, n);
-                if (took == n)
+                if (took == n || a->fault)
                         return !a->fault;
                 p += took;
                 n -= took;
