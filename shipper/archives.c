@@ -150,6 +150,7 @@ bool archives_rest(struct archives *a, struct file *f)
         if (r > 0) {
                 if (from_row)
                         file_enter(f, FILE_READY, "perhaps in an archive");
+                a->known->unordered |= from_row;
                 turns_push(&a->known->turns, f);
         } else if (r < 0 && f->state == FILE_READY) {
                 file_packed_free(f);

@@ -76,6 +76,9 @@ struct packed {
 
 struct file {
         struct file *next;              /* in the queue of turns, or in the list of the ended (positions) */
+        struct file *older, *newer;     /* that stood where it stands (order); NULL: none has unread bytes */
+        int64_t owed;                   /* how far it is read before newer is; 0: it had no turn yet */
+        uint64_t left;                  /* where it stood before (known); 0: nowhere, or another stands there now */
         enum file_state state;          /* assigned by file_enter only */
 
         char *path;                     /* owned; where it was last seen */

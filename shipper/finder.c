@@ -382,7 +382,7 @@ void finder_touched(struct finder *s, const char *path)
 
         if (f && f->state != FILE_KNOWN) {
                 turns_touch(&s->known->turns, f);
-                if (!ship_has_room(s->ship))
+                if (f->older || !ship_has_room(s->ship))
                         file_look(f);   /* a truncation may be overwritten by the time it is read */
         } else if ((input = globs_match(&s->config->inputs, path)) != NULL)
                 finder_found(s, path, input);
@@ -402,7 +402,9 @@ void finder_moved(struct finder *s, const char *from, const char *to)
         } else if (!globs_is_archive(to) && !too_old(s, input, &st) &&
                    (globs_match(&s->config->inputs, from) || st.birth_ns > s->started_ns) && !is_copy(s, to, &st)) {
                 /* It stood under a name of ours and was renamed before we could look. */
-                known_add(s->known, to, NULL, input, &st, !globs_match(&s->config->inputs, to));
+                f = known_add(s->known, to, NULL, input, &st, !globs_match(&s->config->inputs, to));
+                if (f)
+                        known_stood(s->known, f, from);
         }
 }
 

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "shipper/archive.h"
 #include "shipper/globs.h"
+#include "shipper/order.h"
 
 static uint64_t key_of(uint64_t inode, int64_t birth_ns)
 {
@@ -34,12 +35,56 @@ struct file *known_at(const struct known *k, const char *path)
         return f && strcmp(f->path, path) == 0 ? f : NULL;
 }
 
+/* Whoever stood there comes first.  Rows of the checkpoint come in no order. */
+static void stand_at(struct known *k, struct file *f, uint64_t place)
+{
+        struct file *before = map_get(&k->by_path, place);
+
+        map_put(&k->by_path, place, f);
+        if (!before || before == f || k->scan == 0)
+                return;
+        turns_touch(&k->turns, before);
+        order_after(f, before);
+}
+
+static void take_place(struct known *k, struct file *f)
+{
+        uint64_t place = path_key(f->path);
+
+        stand_at(k, f, place);
+        if (f->left == place)
+                f->left = 0;
+}
+
+/* It stays there in by_path, so that its successor is told, unless such a one is awaited elsewhere. */
+static void leave_place(struct known *k, struct file *f)
+{
+        uint64_t place = path_key(f->path);
+
+        if (known_at(k, f->path) != f)
+                return;
+        if (map_get(&k->by_path, f->left) == f)
+                map_del(&k->by_path, place);
+        else
+                f->left = place;
+}
+
+void known_stood(struct known *k, struct file *f, const char *path)
+{
+        if (known_at(k, path)) {
+                k->unordered = true;    /* its successor was quicker */
+                return;
+        }
+        f->left = path_key(path);
+        stand_at(k, f, f->left);
+}
+
 static void own(struct known *k, struct file *f)
 {
         f->scan = k->scan;
         map_put(&k->by_key, key_of(f->inode, f->birth_ns), f);
         if (!f->real)                   /* else another one stands there */
-                map_put(&k->by_path, path_key(f->path), f);
+                take_place(k, f);
         stat_inc(&k->stats->files);
 }
 
@@ -49,27 +94,34 @@ static void disown(struct known *k, struct file *f)
 
         if (map_get(&k->by_key, key) == f)
                 map_del(&k->by_key, key);
-        if (known_at(k, f->path) == f)
-                map_del(&k->by_path, path_key(f->path));
+        leave_place(k, f);
         stat_add(&k->stats->files, -1);
 }
 
 void known_move(struct known *k, struct file *f, const char *path)
 {
-        if (known_at(k, f->path) == f)
-                map_del(&k->by_path, path_key(f->path));
+        leave_place(k, f);
         if (file_moved_to(f, path))
                 file_rest(f);           /* its events carry the path */
-        map_put(&k->by_path, path_key(path), f);
+        take_place(k, f);
+}
+
+static void forget_place(struct known *k, uint64_t place, const struct file *f)
+{
+        if (map_get(&k->by_path, place) == f)
+                map_del(&k->by_path, place);
 }
 
 void known_end(struct known *k, struct file *f, const char *why)
 {
         turns_wait_no_more(f);
         polls_remove(&k->polls, f);
+        order_leave(f);
         file_enter(f, FILE_ENDED, why);
         descriptors_close(&k->descriptors, f);
         disown(k, f);
+        forget_place(k, path_key(f->path), f);
+        forget_place(k, f->left, f);
         positions_add(k->positions, f);
 }
 
@@ -97,6 +149,7 @@ struct file *known_next_generation(struct known *k, struct file *f)
         const struct file_stat st = { .inode = f->inode, .birth_ns = f->birth_ns };
         int64_t lost = f->size > f->read ? f->size - f->read : 0;
         int fd = f->fd;
+        struct file *older = f->older;
 
         log_warn("tail", "truncated: path=%s was_read_to=%lld unread_bytes_lost=%lld", f->path, (long long)f->read,
                  (long long)lost);
@@ -107,6 +160,8 @@ struct file *known_next_generation(struct known *k, struct file *f)
         f->superseded = true;
         known_end(k, f, "truncated");
         struct file *g = successor(k, f, f->path, &st, fd);
+        if (older)
+                order_after(g, older);
         /* Under the old row's key until it has a name of its own. */
         g->replaces = f->named || f->replaces;
         g->replaced = f->named ? f->id : f->replaced;
@@ -173,8 +228,10 @@ static void settle_in(struct known *k, struct file *f, const char *path)
         f->deleted = false;
         f->scanned = f->read;
         turns_wait_no_more(f);
-        if (f->state == FILE_KNOWN)
+        if (f->state == FILE_KNOWN) {
                 file_enter(f, FILE_READY, "found in a copy");
+                k->unordered = true;
+        }
         positions_add(k->positions, f);
 }
 
@@ -282,6 +339,7 @@ struct file *known_add(struct known *k, const char *path, const char *real, cons
         log_info("tail", "found: path=%s inode=%llu size=%lld%s", file_place(f), (unsigned long long)st->inode,
                  (long long)st->size, rotated ? " rotated" : "");
         own(k, f);
+        k->unordered |= rotated;
         start_reading(k, f);
         return f;
 }
@@ -291,6 +349,7 @@ static void resume_packed(struct known *k, struct file *f)
 {
         if (f->packed && f->packed->scan == k->scan)
                 return;
+        k->unordered = true;
         if (!f->packed)
                 f->packed = xcalloc(1, sizeof(*f->packed));
         f->packed->complete = f->read > 0 && f->size == f->read;
@@ -338,6 +397,7 @@ void known_resume(struct known *k, struct file *f)
         }
         log_info("tail", "resumed: path=%s offset=%lld size=%lld", f->path, (long long)f->read,
                  (long long)f->size);
+        k->unordered = true;
         start_reading(k, f);
 }
 
@@ -419,7 +479,7 @@ void kept_files_fini(struct kept_files *kept)
 void known_init(struct known *k, struct loop *loop, const struct shipper_config *config,
                 struct shipper_stats *stats)
 {
-        *k = (struct known){ .loop = loop, .config = config, .stats = stats };
+        *k = (struct known){ .loop = loop, .config = config, .stats = stats, .unordered = true };
         turns_init(&k->turns, loop);
         polls_init(&k->polls, loop, &k->turns, stats, config->scan_interval_ms);
         descriptors_init(&k->descriptors, loop, stats, descriptors_limit(config));

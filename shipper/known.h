@@ -6,7 +6,8 @@
  *              found, resumed, next generation, ended
  *
  * A file is known by inode and birth time, never by its path: a rename changes where it is, not what it is.
- * At a path stands one file, the one that was last seen there.  One thread.
+ * At a path stands one file, the one that was last seen there.  Where one has left, the next to come is read after it
+ * (order).  One thread.
  */
 #ifndef SLUICE_SHIPPER_KNOWN_H
 #define SLUICE_SHIPPER_KNOWN_H
@@ -31,8 +32,9 @@ struct known {
         bool finishing;                 /* nothing more is waited for: a last line without an end is whole */
         struct positions *positions;            /* owned; and of the ended files that still wait there */
         struct map by_key;                      /* inode and birth time -> file, all but the ended ones; owned */
-        struct map by_path;                     /* hash of path -> the file that was last seen there */
+        struct map by_path;                     /* hash of path -> the file that was last seen there, gone or not */
         unsigned scan;                          /* number of the scan under way */
+        bool unordered;                         /* some were found of which it is not known what stood before them */
 };
 
 void known_init(struct known *k, struct loop *loop, const struct shipper_config *config, struct shipper_stats *stats);
@@ -53,6 +55,7 @@ void known_add_packed(struct known *k, const char *path, const struct input_conf
 /* Gives f, which is open, its name as soon as its head is whole; a row with it is to be stored before anything of f is shipped. */
 bool known_name(struct known *k, struct file *f);
 void known_move(struct known *k, struct file *f, const char *path);     /* that is where it stands now */
+void known_stood(struct known *k, struct file *f, const char *path);   /* f, just added, was at path before it is where it is */
 void known_end(struct known *k, struct file *f, const char *why);       /* it is in no queue; freed by positions */
 
 /* The same file, but what stood in it is gone: f ends, and what is returned starts at 0; it is in no queue. */

@@ -475,6 +475,11 @@ void ship_pass(struct ship *s, struct file *f, int64_t position, size_t size)
                 s->hooks.settled(s->hooks.arg, f);
 }
 
+void ship_part(struct ship *s)
+{
+        close_packs(s);
+}
+
 /* One record of ten lines costs little more than one of one, so lines give others the time that an answer takes. */
 static bool waits_for_company(struct ship *s)
 {

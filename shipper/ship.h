@@ -51,6 +51,9 @@ void ship_line(struct ship *s, struct file *f, int64_t position, const struct fr
 /* So many bytes up to position hold no event: it is settled with those before it. */
 void ship_pass(struct ship *s, struct file *f, int64_t position, size_t size);
 
+/* What was given before goes before what comes, whatever file it is of. */
+void ship_part(struct ship *s);
+
 /* So many bytes of the budget are somebody else's from now on; 0: none. */
 void ship_lend(struct ship *s, size_t bytes);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "shipper/order.h"
 #include "shipper/reader.h"
 
 enum { TURN_BYTES = 1024 * 1024 }; /* then the loop looks at its other duties */
@@ -141,13 +142,34 @@ static void read_file(struct tail *t, struct file *f, int64_t *budget)
         }
 }
 
+/* Those behind f may go when what there was of it at its first turn before them is read, or nothing can be read of it now. */
+static void let_newer_go(struct tail *t, struct file *f)
+{
+        struct file_stat st;
+
+        if (f->owed == 0 && f->fd >= 0 && !f->packed && file_stat(f->fd, "", &st) == 0)
+                f->owed = st.size;
+        if (f->state == FILE_READY && (f->owed == 0 || f->read < f->owed))
+                return;
+        ship_part(t->p.ship);
+        order_leave(f);
+}
+
 void tail_read(struct tail *t)
 {
         struct turns *turns = &t->known.turns;
         int64_t budget = TURN_BYTES;
 
-        while (turns->first && budget > 0 && ship_has_room(t->p.ship))
-                read_file(t, turns_pop(turns), &budget);
+        if (t->known.unordered)
+                order_found(&t->known);
+        t->known.unordered = false;
+        while (turns->first && budget > 0 && ship_has_room(t->p.ship)) {
+                struct file *f = turns_pop(turns);
+                bool awaited = f->newer;
+                read_file(t, f, &budget);
+                if (awaited)
+                        let_newer_go(t, f);
+        }
         ship_flush(t->p.ship);
         /* Out of room: the sink will say when there is some.  Out of turn: go on in the next. */
         if (turns->first && budget <= 0)

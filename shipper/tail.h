@@ -10,6 +10,7 @@
  *   archives those of them that stand in a compressed file
  *   known    every file by identity and by path; begins and ends them
  *   turns    the queue of those with unread bytes, one share each
+ *   order    what stood at one place one after another is read so
  *
  * tail owns all of them.  One thread.
  */

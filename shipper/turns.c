@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shipper/turns.h"
 
+#include "shipper/order.h"
+
 enum { WAIT_STEP_MS = 50 }; /* those that are due together are looked at together */
 
 void turns_touch(struct turns *t, struct file *f)
@@ -29,8 +31,23 @@ static struct file *oldest_of_ring(struct file *f)
         return oldest;
 }
 
+/* Whoever waits gives its turn to the others. All of them cannot wait; should they, the first is read out of order. */
+static void pass_over_waiting(struct turns *t)
+{
+        const struct file *first = t->first;
+
+        while (order_waits(t->first)) {
+                struct file *f = t->first;
+                turns_remove(t, f);
+                turns_push(t, f);
+                if (t->first == first)
+                        return;
+        }
+}
+
 struct file *turns_pop(struct turns *t)
 {
+        pass_over_waiting(t);
         struct file *f = t->first, *oldest = f->input->listen ? oldest_of_ring(f) : f;
 
         turns_remove(t, f);

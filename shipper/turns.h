@@ -5,9 +5,10 @@
  *           ^
  *           +--- one timer for all --- [waiting for another line, or a line's end]
  *
- * Files with unread bytes stand in one queue and get one share each in turn, so none starves.  Of a ring's segments
- * the oldest is read to its end first, so its lines keep their order.  A file in the queue is FILE_READY; one that
- * waits may be in the queue or idle.  One thread.
+ * Files with unread bytes stand in one queue and get one share each in turn, so none starves.  One that comes after another
+ * (order) has no turn before that is read to its end.  Of a ring's segments the oldest is read to its end first, so its lines
+ * keep their order.  A file in the queue is FILE_READY, and those that are stand in it; one that waits for the rest of an event
+ * may be in the queue or idle.  One thread.
  */
 #ifndef SLUICE_SHIPPER_TURNS_H
 #define SLUICE_SHIPPER_TURNS_H

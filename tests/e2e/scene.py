@@ -63,6 +63,14 @@ class Scene:
         self.parts.update(numbers[-1:] if not newline else [])
         return numbers
 
+    def tick(self):
+        """Until the clock of the file system has moved on: rotations are told apart by their times."""
+        probe = self.dir / "clock"
+        probe.touch()
+        begun = probe.stat().st_mtime_ns
+        while probe.stat().st_mtime_ns == begun:
+            probe.touch()
+
     def rename(self, old, new):
         self.note("rename", old, new)
         self.drop(new)
@@ -188,6 +196,14 @@ class Scene:
             for one in ids:
                 if owner.setdefault(one, number) != number:
                     self.fail(f"lines {owner[one]} and {number} have one id")
+
+    def check_order(self):
+        """Each line, where it came first, behind all that were written before it."""
+        last = -1
+        for number in self.arrived():
+            if number < last:
+                self.fail(f"line {number} arrived after line {last}")
+            last = number
 
     def check_all(self, seconds=30):
         self.wait_for_all(seconds)

@@ -3,7 +3,8 @@
 
 A row of the table is a function over a Scene: it writes lines, yields, and rotates.  At the yield the shipper is left
 running, is stopped, or is killed while it is at work; at the end it runs again.  Nothing that a file still holds is lost, and
-every line has one id.  The table runs in parallel; it needs no servers.
+every line has one id.  Where the rest of a file is large (BIG lines) the lines must also arrive in the order they were
+written in.  The table runs in parallel; it needs no servers.
 """
 import concurrent.futures
 import os
@@ -13,13 +14,14 @@ from harness import Case, Failure
 from scene import Scene
 
 MODES = ("running", "down", "killed")
+BIG, SIZE = 3000, 300           # lines, and about the bytes of each: several turns of a file
 ROWS = []
 
 
-def row(*paths, modes=MODES, lossy=False):
+def row(*paths, modes=MODES, lossy=False, in_order=False):
     """lossy: what was not read before the rotation is gone."""
     def add(function):
-        ROWS.append((function.__name__, paths or ("*.log",), modes, lossy, function))
+        ROWS.append((function.__name__, paths or ("*.log",), modes, lossy, in_order, function))
         return function
     return add
 
@@ -272,6 +274,55 @@ def long_lines_compressed(s):
     s.write("a.log", 50)
 
 
+@row(in_order=True)
+def large_rest(s):
+    s.write("a.log", 200)
+    yield
+    s.write("a.log", BIG, size=SIZE)
+    s.rename("a.log", "a.log.1")
+    s.write("a.log", BIG, size=SIZE)
+
+
+@row("*.log*", in_order=True)
+def large_rests_in_a_chain(s):
+    s.write("a.log", 200)
+    yield
+    for generation in range(3):
+        s.write("a.log", BIG, size=SIZE)
+        for i in range(generation, 0, -1):
+            s.rename(f"a.log.{i}", f"a.log.{i + 1}")
+        s.rename("a.log", "a.log.1")
+        s.tick()
+    s.write("a.log", BIG, size=SIZE)
+
+
+@row(in_order=True)
+def large_rest_in_a_copy(s):
+    s.write("a.log", 200)
+    yield
+    s.write("a.log", BIG, size=SIZE)
+    s.copy("a.log", "a.log.1")
+    s.truncate("a.log")
+    s.write("a.log", BIG, size=SIZE)
+
+
+@row(modes=("down", "killed"), in_order=True)
+def large_rests_in_archives(s):
+    """With the shipper running the file that lives for milliseconds may never be seen."""
+    s.write("a.log", 200)
+    yield
+    s.write("a.log", BIG, size=SIZE)
+    s.rename("a.log", "a.log.1")
+    s.compress("a.log.1", "gz")
+    s.rename("a.log.1.gz", "a.log.2.gz")
+    s.tick()
+    s.write("a.log", BIG, size=SIZE)
+    s.rename("a.log", "a.log.1")
+    s.compress("a.log.1", "zst")
+    s.tick()
+    s.write("a.log", BIG, size=SIZE)
+
+
 class Rotation(Case):
     needs_servers = False
     order = 15
@@ -285,11 +336,13 @@ class Rotation(Case):
         self.check(not failures, f"{len(failures)} of {len(jobs)}\n" + "\n".join(failures))
 
     def run_row(self, job):
-        (name, paths, _, lossy, function), mode = job
+        (name, paths, _, lossy, in_order, function), mode = job
         scene = Scene(self, f"{name}-{mode}", paths)
         try:
             self.drive(scene, function, mode)
             self.judge(scene, mode, lossy)
+            if in_order:
+                scene.check_order()
             scene.stop()
         except (Failure, OSError, subprocess.SubprocessError) as failure:
             return f"{name}, {mode}: {failure}"

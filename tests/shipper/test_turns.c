@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
+#include "shipper/order.h"
 #include "shipper/turns.h"
 
 static struct input_config files, ring = { .listen = (char *)"tcp://0.0.0.0:514" }, other = { .listen = (char *)"stdin://" };
@@ -68,6 +70,61 @@ static void the_turn_of_a_ring_is_that_of_its_oldest_segment(void **state)
         loop_free(l);
 }
 
+static void who_comes_after_another_has_no_turn_before_it(void **state)
+{
+        struct loop *l = loop_new(&clock_system, NULL);
+        struct turns t;
+
+        (void)state;
+        turns_init(&t, l);
+        struct file *newest = ready(&t, "/a.log", &files), *newer = ready(&t, "/a.log.1", &files);
+        ready(&t, "/b.log", &files);
+        struct file *oldest = ready(&t, "/a.log.2", &files);
+        order_after(newer, oldest);
+        order_after(newest, oldest);    /* behind all that are there */
+        assert_ptr_equal(newest->older, newer);
+        order_after(oldest, newest);    /* no rings */
+        assert_null(oldest->older);
+        struct file *b = turns_pop(&t);
+        assert_string_equal(b->path, "/b.log");
+        turns_push(&t, b);
+        assert_ptr_equal(turns_pop(&t), oldest);
+        /* Idle, it waits for nobody and nobody for it; ready again it does. */
+        file_enter(oldest, FILE_IDLE, "test");
+        assert_false(order_waits(newer));
+        assert_true(order_waits(newest));
+        turns_touch(&t, oldest);
+        assert_true(order_waits(newer));
+        order_leave(newer);
+        assert_false(order_waits(newer));
+        assert_true(order_waits(newest));
+        order_leave(oldest);
+        assert_false(order_waits(newest));
+        assert_order(&t, (const char *[]){ "/a.log", "/a.log.1", "/b.log", "/a.log.2" }, 4);
+        turns_fini(&t);
+        loop_free(l);
+}
+
+static void the_open_archive_waits_for_nobody(void **state)
+{
+        struct loop *l = loop_new(&clock_system, NULL);
+        struct turns t;
+
+        (void)state;
+        turns_init(&t, l);
+        struct file *old = ready(&t, "/a.log.2.gz", &files), *open = ready(&t, "/a.log.1.gz", &files);
+        open->packed = xcalloc(1, sizeof(*open->packed));
+        order_after(open, old);
+        assert_true(order_waits(open));
+        open->packed->archive = (struct archive *)(void *)open;         /* the one that is open; old waits for that */
+        assert_false(order_waits(open));
+        open->packed->archive = NULL;
+        order_leave(open);
+        assert_order(&t, (const char *[]){ "/a.log.2.gz", "/a.log.1.gz" }, 2);
+        turns_fini(&t);
+        loop_free(l);
+}
+
 static void segments_of_one_ring_have_one_key(void **state)
 {
         struct file *v[4];
@@ -94,6 +151,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(files_come_in_the_order_they_were_ready),
                 cmocka_unit_test(the_turn_of_a_ring_is_that_of_its_oldest_segment),
+                cmocka_unit_test(who_comes_after_another_has_no_turn_before_it),
+                cmocka_unit_test(the_open_archive_waits_for_nobody),
                 cmocka_unit_test(segments_of_one_ring_have_one_key),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
