@@ -62,11 +62,15 @@ void event_stream_init(struct event_stream *s, const struct ident *file, const c
         s->file = *file;
         ident_text(file, id);
         buf_init(b, 0);
-        buf_puts(b, "\",\"log\":{\"file\":{\"path\":");
-        json_cstring(b, path);
-        buf_puts(b, ",\"id\":\"");
-        buf_put(b, id, sizeof(id));
-        buf_puts(b, "\"},\"offset\":");
+        buf_puts(b, "\",\"log\":{");
+        if (path) {
+                buf_puts(b, "\"file\":{\"path\":");
+                json_cstring(b, path);
+                buf_puts(b, ",\"id\":\"");
+                buf_put(b, id, sizeof(id));
+                buf_puts(b, "\"},");
+        }
+        buf_puts(b, "\"offset\":");
 
         buf_init(&s->after_offset, 0);
         buf_puts(&s->after_offset, "}}");

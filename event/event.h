@@ -48,7 +48,7 @@ struct event_stream {
         int32_t ends[EVENT_NROOTS];                     /* where the root's } stands in after_offset; -1: it has none */
 };
 
-/* service or host NULL or "": the field is absent. */
+/* service or host NULL or "": the field is absent; path NULL: log.file is. */
 void event_stream_init(struct event_stream *s, const struct ident *file, const char *path, const char *service, const char *host);
 void event_stream_fini(struct event_stream *s);         /* zeroed struct ok */
 

@@ -24,6 +24,8 @@ static const char *const record_formats[] = { [FORMAT_EVENT] = "event", [FORMAT_
 
 static const char *const start_ats[] = { "beginning", "end", NULL };
 
+static const char *const event_extents[] = { [EXTENT_FULL] = "full", [EXTENT_SMALL] = "small", NULL };
+
 static const char *const framings[] = { "auto", "lines", "octets", NULL };
 
 static const struct opt input_rows[] = {
@@ -62,6 +64,8 @@ static const struct opt input_rows[] = {
           .help = "of journald: only what these systemd units wrote, and what systemd says of them; absent: everything" },
         { "service", OPT_STRING, offsetof(struct input_config, service),
           .help = "service.name of their lines; absent: the field is left out" },
+        { "event", OPT_CHOICE, offsetof(struct input_config, event), .def = "full", .choices = event_extents,
+          .help = "full: every event names its file and host; small: time, id, message, log.offset and what you ask for" },
         PARSE_OPTS("parse", offsetof(struct input_config, parse)),
         REDACT_OPTS(offsetof(struct input_config, redact)),
         { "encoding", OPT_CHOICE, offsetof(struct input_config, encoding), .def = "utf-8", .choices = encoding_names,

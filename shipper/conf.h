@@ -16,6 +16,7 @@
 enum record_format { FORMAT_EVENT, FORMAT_BATCH };
 
 enum watch_how { WATCH_AUTO, WATCH_STAT };
+enum event_extent { EXTENT_FULL, EXTENT_SMALL };      /* whether an event names its file and host */
 enum start_at { START_AT_BEGINNING, START_AT_END };
 
 struct input_config {
@@ -33,6 +34,7 @@ struct input_config {
         char *socket_mode;              /* octal */
         struct strlist units;           /* of journald; none: all */
         char *service;                  /* NULL: the field is absent */
+        int64_t event;                  /* enum event_extent */
         struct parse_config parse;
         struct redact_config redact;
         int64_t encoding;               /* enum encoding */

@@ -332,7 +332,9 @@ void file_make_stream(struct file *f, const char *host)
         if (pod.container && !f->input->service && !f->service)
                 f->service = xstrdup(pod.container);
         event_stream_fini(&f->stream);
-        event_stream_init(&f->stream, &f->id, f->path, f->service ? f->service : f->input->service, host);
+        bool full = f->input->event == EXTENT_FULL;
+        event_stream_init(&f->stream, &f->id, full ? f->path : NULL,
+                          f->service ? f->service : f->input->service, full ? host : NULL);
         parse_add_fields(&f->input->parse, &f->stream);
         f->stream_no++;
         f->key = key_of(f, host);

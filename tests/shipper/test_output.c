@@ -116,6 +116,27 @@ static void stdout_holds_one_event_a_line_and_nothing_else(void **state)
         assert_said(w, "stopped: read=1000 acked=1000");
 }
 
+static void small_event_is_time_id_message_and_offset(void **state)
+{
+        struct world *w = *state;
+        char *config = tmpdir_path(w->dir, "small.cfg"), text[1024];
+        static const char end[] = "\",\"log\":{\"offset\":0},\"labels\":{\"env\":\"prod\"}}\n";
+
+        snprintf(text, sizeof(text),
+                 "inputs = ( { paths = [ \"%s\" ]; event = \"small\"; fields = [ \"env=prod\" ]; } );\n", w->log);
+        file_write(config, text);
+        const char *const args[] = { "-c",     config,        "--once",   "--state", w->state,
+                                     "--http", "127.0.0.1:0", "--output", "stdout",  NULL };
+        assert_int_equal(child_run("sluice-shipper", args, w->out, w->err), EX_OK);
+        check_events(w->out);
+        char *said = file_read(w->out, NULL);
+        assert_non_null(strstr(said, end));
+        assert_null(strstr(said, "host"));
+        assert_null(strstr(said, w->log));
+        free(said);
+        free(config);
+}
+
 static void file_holds_each_line_once_over_two_runs(void **state)
 {
         struct world *w = *state;
@@ -205,6 +226,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         static const struct CMUnitTest tests[] = {
                 TEST(stdout_holds_one_event_a_line_and_nothing_else),
+                TEST(small_event_is_time_id_message_and_offset),
                 TEST(file_holds_each_line_once_over_two_runs),
                 TEST(elasticsearch_indexes_each_line_under_its_event_id),
                 TEST(id_is_the_one_in_the_event),
