@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmarks share: processes and what they cost, topics, the endpoint that stores nothing, medians, the table.
+"""What the benchmarks share: processes and what they cost, topics, the endpoint that stores nothing, medians.
 
 The figure that counts is CPU per record: user and system time of the process from /proc/PID/stat, read when its last record
 is acknowledged.  It barely depends on what else the machine does; wall time does.
@@ -28,6 +28,7 @@ MIB = 1 << 20
 TICKS = os.sysconf("SC_CLK_TCK")
 SETTLE_S = 0.3          # the last acknowledgement is on its way to the process
 POLL_S = 0.05
+DEADLINE_S = 300
 
 
 class DidNotFinish(Exception):
@@ -157,22 +158,23 @@ class NullBulk:
 
 # --- programs ------------------------------------------------------------------------------------
 
-def start_shipper(paths, topic, name="sluice-shipper", *more):
-    """With default settings; its state is new."""
+def start_shipper(paths, topic, name="sluice-shipper", *more, before=()):
+    """With default settings; its state is new.  before: a command that starts it."""
     state = DIR / "state"
     shutil.rmtree(state, ignore_errors=True)
     port = harness.free_port()
-    process = Process(name, [BIN / "sluice-shipper", "--brokers", KAFKA, "--topic", topic.name, "--service", "bench", "--state",
+    process = Process(name, [*before, BIN / "sluice-shipper", "--brokers", KAFKA, "--topic", topic.name, "--service", "bench", "--state",
                              state, "--http", f"127.0.0.1:{port}", *more, *paths])
     process.url = f"http://127.0.0.1:{port}"
     return process
 
 
-def start_collector(topic, url, name="sluice-collector", group=None, *more):
+def start_collector(topic, url, name="sluice-collector", group=None, *more, index="logs-{service.name}-default", before=()):
     group = group or f"bench-{time.monotonic_ns():x}"
     port = harness.free_port()
-    process = Process(name, [BIN / "sluice-collector", "--brokers", KAFKA, "--topic", topic.name, "--group", group, "--set",
-                             'elasticsearch.urls=[' + ", ".join(f'"{u}"' for u in url.split(",")) + "]", "--index", "logs-{service.name}-default", "--http", f"127.0.0.1:{port}", *more])
+    urls = ", ".join(f'"{u}"' for u in url.split(","))
+    process = Process(name, [*before, BIN / "sluice-collector", "--brokers", KAFKA, "--topic", topic.name, "--group", group, "--set",
+                             f"elasticsearch.urls=[{urls}]", "--index", index, "--http", f"127.0.0.1:{port}", *more])
     process.url = f"http://127.0.0.1:{port}"
     return process
 
@@ -205,30 +207,14 @@ def rounds(rows, n):
 
 
 def summary(values):
-    """The median of each figure, and of the CPU the least and the largest."""
+    """The median of each figure, and of CPU and rate the least and the largest."""
     out = {key: statistics.median(v[key] for v in values) for key in values[0]}
-    return {**out, "us_min": min(v["us"] for v in values), "us_max": max(v["us"] for v in values), "rounds": len(values)}
+    for key in {"us", "rate"} & out.keys():
+        out.update({f"{key}_min": min(v[key] for v in values), f"{key}_max": max(v[key] for v in values)})
+    return {**out, "rounds": len(values)}
 
 
 def add_ratios(results, floor):
     for row in results.values():
         if "us" in row and "us" in results.get(floor, {}):
             row["of_floor"] = row["us"] / results[floor]["us"]
-
-
-def table(title, results):
-    print(f"\n{title}\n{'':34} {'CPU us/record':>14} {'spread':>15} {'of floor':>9} {'peak MiB':>9}")
-    for name, r in results.items():
-        if "failed" in r:
-            print(f"{name:34} {r['failed']}")
-            continue
-        print(f"{name:34} {r['us']:14.2f} {r['us_min']:7.2f}-{r['us_max']:<7.2f} {r.get('of_floor', float('nan')):9.2f} {r['mib']:9.1f}")
-    markdown(title, results)
-
-
-def markdown(title, results):
-    """The same for a page of docs/: build/bench/result.md."""
-    rows = [f"| {name} | {r['us']:.2f} ({r['us_min']:.2f}-{r['us_max']:.2f}) | {r.get('of_floor', float('nan')):.2f} | {r['mib']:.0f} |"
-            if "us" in r else f"| {name} | {r['failed']} | | |" for name, r in results.items()]
-    with open(DIR / "result.md", "a") as out:
-        out.write(f"| {title} | CPU, us a record (least to most) | of the floor | peak MiB |\n|---|---|---|---|\n" + "\n".join(rows) + "\n\n")

@@ -1,69 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts of ./dev bench; each prints its table and returns its figures."""
+"""The parts of ./dev bench that have no file of their own; each prints its table and returns its figures."""
 import json
 import os
-import statistics
+import shutil
 import subprocess
-import sys
 import time
 
 import peers
-from measure import (BENCH, BIN, DIR, KAFKA, DidNotFinish, NullBulk, Process, Topic, add_ratios, measure, metric, rounds,
-                     start_collector, start_shipper, table, wait_until)
+from inputs import fill, input_file
+from measure import (BENCH, BIN, DIR, KAFKA, DEADLINE_S, DidNotFinish, NullBulk, Process, Topic, add_ratios, measure, metric, rounds,
+                     start_collector, start_shipper, wait_until)
+from report import table
 
-DEADLINE_S = 300
 FLOOR = "floor"
 
 
-def input_file(options):
-    """The lines of this run; those of --input are repeated until there are enough."""
-    path = DIR / "input.log"
-    if path.exists():
-        return path
-    if not options.input:
-        subprocess.run([BIN / "sluice-loggen", "--lines", str(options.lines), "--out", path], check=True, stderr=subprocess.DEVNULL)
-        return path
-    lines = options.input.read_bytes().splitlines(keepends=True)
-    if not lines:
-        sys.exit(f"bench: {options.input}: is empty")
-    if not lines[-1].endswith(b"\n"):
-        lines[-1] += b"\n"
-    with open(path, "wb") as out:
-        for start in range(0, options.lines, len(lines)):
-            out.writelines(lines[:options.lines - start])
-    return path
-
-
-def describe(path):
-    """How the lines look, so that a run can be compared with another input's."""
-    with open(path, "rb") as f:
-        data = f.read(20_000_000)
-    data = data[:data.rindex(b"\n") + 1]
-    lengths = sorted(map(len, data[:-1].split(b"\n")))
-    n = len(lengths)
-    facts = {"bytes_mean": statistics.fmean(lengths), "bytes_p50": lengths[n // 2], "bytes_p90": lengths[n * 9 // 10],
-             "bytes_p99": lengths[n * 99 // 100], "bytes_max": lengths[-1],
-             "escapes_per_1000": 1000 * sum(data.count(bytes([c])) for c in [*range(0x20), 0x22, 0x5c] if c != 10) / len(data),
-             "above_ascii_per_1000": 1000 * sum(c >= 0x80 for c in data[:2_000_000]) / min(len(data), 2_000_000)}
-    packed = subprocess.run(["lz4", "-1", "-c"], input=data, stdout=subprocess.PIPE).stdout if have("lz4") else b""
-    if packed:
-        facts["lz4_ratio"] = len(data) / len(packed)
-    print("input: lines of {bytes_mean:.0f} bytes (p50 {bytes_p50}, p90 {bytes_p90}, p99 {bytes_p99}, longest {bytes_max}); of 1,000 bytes "
-          "{escapes_per_1000:.1f} need an escape, {above_ascii_per_1000:.1f} are above ASCII; ".format(**facts)
-          + (f"lz4 -1 makes it {facts['lz4_ratio']:.1f} times smaller" if packed else "lz4 is not installed"))
-    return facts
-
-
-def have(program):
-    return subprocess.run(["which", program], stdout=subprocess.DEVNULL).returncode == 0
-
-
-def named_peers(options):
-    for peer in options.peer:
-        name, equals, command = peer.partition("=")
-        if not equals:
-            sys.exit(f"bench: --peer {peer}: is not NAME=COMMAND")
-        yield name, command
+def costs(name, title, results):
+    """The table of programs that do the same work."""
+    add_ratios(results, FLOOR)
+    table(name, [title, "CPU, us a record", "least to most", "of the floor", "peak MiB"],
+          [[row, r["failed"]] if "failed" in r else
+           [row, f"{r['us']:.2f}", f"{r['us_min']:.2f} to {r['us_max']:.2f}", f"{r['of_floor']:.2f}" if "of_floor" in r else "", f"{r['mib']:.0f}"]
+           for row, r in results.items()])
 
 
 # --- shipper -------------------------------------------------------------------------------------
@@ -86,48 +44,39 @@ def lz4_alone(path, lines):
     return {"us": (usage.ru_utime + usage.ru_stime) / lines * 1e6, "mib": usage.ru_maxrss / 1024, "wall_s": time.monotonic() - before}
 
 
+def small_events(path):
+    """A configuration: time, id, message and offset."""
+    config = DIR / "small.cfg"
+    config.write_text(f'inputs = ( {{ paths = [ "{path}" ]; event = "small"; }} );\n')
+    return config
+
+
 def shipper(options):
     path, n = input_file(options), options.lines
-    facts = describe(path)
     acked = lambda p: metric(p, "sluice_shipper_lines_acked_total") >= n            # noqa: E731
     floor = lambda t, *more: Process("floor-shipper", [BENCH / "bench_floor_shipper", KAFKA, t.name, path, *more])   # noqa: E731
     rows = {FLOOR: lambda: shipped(floor, n),
             "sluice-shipper": lambda: shipped(lambda t: start_shipper([path], t), n)}
+    rows["sluice-shipper, smallest event"] = lambda: shipped(
+        lambda t: start_shipper([], t, "sluice-shipper-small", "-c", small_events(path)), n)
     rows["sluice-shipper, batch format"] = lambda: shipped(
             lambda t: start_shipper([path], t, "sluice-shipper-batch", "--format", "batch"), n, acked)
-    if have("lz4"):
+    if shutil.which("lz4"):
         rows["lz4 -1"] = lambda: lz4_alone(path, n)
     missing = peers.rsyslog_missing("imfile", "omkafka")
     if not missing:
         rows["rsyslog"] = lambda: shipped(lambda t: peers.rsyslog_shipper([path], t), n)
-    for name, command in named_peers(options):
+    for name, command in peers.named(options):
         rows[name] = lambda name=name, command=command: shipped(
             lambda t: peers.other(name, command, "shipper", topic=t.name, input=path), n)
     results = rounds(rows, options.rounds)
     if missing:
         results["rsyslog"] = {"failed": missing}
-    add_ratios(results, FLOOR)
-    table("shipper: file to Kafka, acks from all, lz4", results)
-    return {"input": facts, "rows": results}
+    costs("shipper", "shipper: file to Kafka, acks from all, lz4", results)
+    return {"rows": results}
 
 
 # --- collector -----------------------------------------------------------------------------------
-
-def fill(path, lines, partitions=8, files=16):
-    """A topic with the events of the input, from several files, so that every partition has some."""
-    folder = DIR / "split"
-    if not folder.exists():
-        folder.mkdir()
-        subprocess.run(["split", "-n", f"l/{files}", path, folder / "part-"], check=True)
-    topic = Topic(partitions)
-    process = start_shipper([folder / "part-*"], topic, "fill")
-    try:
-        if not wait_until(lambda: topic.records() >= lines, DEADLINE_S, process):
-            sys.exit("bench: the topic could not be filled; see build/bench/fill.log")
-    finally:
-        process.stop()
-    return topic
-
 
 def indexed(start, lines):
     bulk = NullBulk()
@@ -153,14 +102,13 @@ def collector(options):
     if not missing:
         rows["rsyslog, not compressed"] = lambda: indexed(
             lambda b: peers.rsyslog_collector(topic, b.port, f"rsyslog-{time.monotonic_ns():x}"), n)
-    for name, command in named_peers(options):
+    for name, command in peers.named(options):
         rows[name] = lambda name=name, command=command: indexed(
             lambda b: peers.other(name, command, "collector", topic=topic.name, url=b.url), n)
     results = rounds(rows, options.rounds)
     if missing:
         results["rsyslog, not compressed"] = {"failed": missing}
-    add_ratios(results, FLOOR)
-    table("collector: Kafka to _bulk, gzip level 1, a verdict per document", results)
+    costs("collector", "collector: Kafka to _bulk, gzip level 1, a verdict per document", results)
     topic.delete()
     return {"rows": results}
 
@@ -201,11 +149,10 @@ def latency_once(rate, count, start, with_collector):
         if observer.wait(60) != 0 or (bulk and not wait_until(lambda: bulk.documents() >= count + 1, 60)):
             raise DidNotFinish("not every line was seen")
         written = read_stamps(written_path)
-        out = {"readable": percentiles(written, read_stamps(seen_path))}
         if bulk:
             bulk.count()                                # which writes out its stamps
-            out["bulk"] = percentiles(written, read_stamps(bulk_path))
-        return out
+        paths = {"readable": seen_path, **({"bulk": bulk_path} if bulk else {})}
+        return {f"{where} {what}": value for where, path in paths.items() for what, value in percentiles(written, read_stamps(path)).items()}
     finally:
         for process in running:
             process.stop()
@@ -215,24 +162,19 @@ def latency_once(rate, count, start, with_collector):
 
 
 def latency(options):
-    seconds = 5 if options.quick else 15
-    runs = [(rate, max(20, rate * seconds)) for rate in (100, 1000, 10000)]
-    results = {}
-    for rate, count in [(2, 20), *runs]:
-        print(f"  {rate} lines a second", file=sys.stderr, flush=True)
-        results[f"sluice, {rate}/s"] = latency_once(rate, count, lambda p, t: start_shipper(p, t), True)
-    if not peers.rsyslog_missing("imfile", "omkafka"):
-        print("  rsyslog", file=sys.stderr, flush=True)
-        try:
-            results["rsyslog, 1000/s"] = latency_once(1000, 1000 * seconds, peers.rsyslog_shipper, False)
-        except DidNotFinish as why:
-            results["rsyslog, 1000/s"] = {"failed": str(why)}
-    print(f"\nlatency in ms, from the write(2) of the line\n{'':24} {'readable by a consumer':^32} {'bulk answered':^32}\n"
-          f"{'':24}" + " {:>7} {:>7} {:>7} {:>8}".format("p50", "p99", "p99.9", "max") * 2)
-    for name, r in results.items():
-        print(f"{name:24}" + ("".join(f" {r[k]['p50']:7.1f} {r[k]['p99']:7.1f} {r[k]['p99.9']:7.1f} {r[k]['max']:8.1f}"
-                                      for k in ("readable", "bulk") if k in r) if "failed" not in r else " " + r["failed"]))
-    return results
+    seconds = 3 if options.quick else 10
+    rows = {f"sluice, {rate}/s": lambda rate=rate: latency_once(rate, max(20, rate * seconds), lambda p, t: start_shipper(p, t), True)
+            for rate in (2, 100, 1000, 10000)}
+    missing = peers.rsyslog_missing("imfile", "omkafka")
+    if not missing:
+        rows["rsyslog, 1000/s"] = lambda: latency_once(1000, 1000 * seconds, peers.rsyslog_shipper, False)
+    results = rounds(rows, options.rounds)
+    if missing:
+        results["rsyslog, 1000/s"] = {"failed": missing}
+    shown = [f"{where} {what}" for where in ("readable", "bulk") for what in ("p50", "p99", "p99.9")]
+    table("latency", ["latency in ms from the write(2) of the line", *shown],
+          [[name, r["failed"]] if "failed" in r else [name, *(f"{r[key]:.1f}" for key in shown if key in r)] for name, r in results.items()])
+    return {"rows": results}
 
 
 # --- micro ---------------------------------------------------------------------------------------
@@ -242,14 +184,8 @@ def micro(options):
     text = subprocess.run([BENCH / "bench_micro", path], stdout=subprocess.PIPE, text=True, check=True).stdout
     rows = [json.loads(line) for line in text.splitlines()]
     copy = next(r["gb_per_s"] for r in rows if r["name"] == "memcpy")
-    print(f"\nmicro\n{'':34} {'GB/s':>8} {'of memcpy':>10} {'ns/item':>9}")
     for r in rows:
         r["of_memcpy"] = r["gb_per_s"] / copy
-        print(f"{r['name']:34} {r['gb_per_s']:8.2f} {r['of_memcpy']:10.3f} {r['ns_per_item']:9.1f}")
+    table("micro", ["step", "GB/s", "of memcpy", "ns an item"],
+          [[r["name"], f"{r['gb_per_s']:.2f}", f"{r['of_memcpy']:.3f}", f"{r['ns_per_item']:.0f}"] for r in rows])
     return rows
-
-
-def scale(options):
-    import scale as module
-    return module.run(options)
-

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Other shippers, run as private processes with settings that are fair: acks from all, lz4, large batches, the same event."""
 import shutil
+import sys
 
 from measure import DIR, KAFKA, Process
 
@@ -34,7 +35,7 @@ module(load="imkafka")
 module(load="omelasticsearch")
 template(name="event" type="string" string="%msg%")
 ruleset(name="index") {{
-  action(type="omelasticsearch" server="127.0.0.1" serverport="{port}" usehttps="off" searchIndex="logs-bench-default" searchType=""
+  action(type="omelasticsearch" server="127.0.0.1" serverport="{port}" usehttps="off" searchIndex="{index}" searchType=""
          bulkmode="on" maxbytes="10m" template="event")
 }}
 input(type="imkafka" topic="{topic}" broker=["{brokers}"] consumergroup="{group}" ruleset="index"
@@ -66,8 +67,17 @@ def rsyslog_shipper(paths, topic):
     return rsyslog("rsyslog-shipper", SHIPPER.format(state="{state}", brokers=KAFKA, topic=topic.name, inputs=inputs))
 
 
-def rsyslog_collector(topic, port, group):
-    return rsyslog("rsyslog-collector", COLLECTOR.format(state="{state}", brokers=KAFKA, topic=topic.name, port=port, group=group))
+def rsyslog_collector(topic, port, group, index="logs-bench-default"):
+    return rsyslog("rsyslog-collector", COLLECTOR.format(state="{state}", brokers=KAFKA, topic=topic.name, port=port, group=group,
+                                                         index=index))
+
+
+def named(options):
+    for peer in options.peer:
+        name, equals, command = peer.partition("=")
+        if not equals:
+            sys.exit(f"bench: --peer {peer}: is not NAME=COMMAND")
+        yield name, command
 
 
 def other(name, command, part, **facts):

@@ -1,27 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the cost of a line depends on, and what it does not: one dimension at a time, each as a plot in docs/bench/."""
-import shutil
 import subprocess
-import sys
 import time
 
-import parts
-from measure import (BIN, DIR, MIB, ROOT, DidNotFinish, NullBulk, Topic, measure, metric, start_collector, start_shipper, wait_until)
+from inputs import fill, input_file
+from measure import (BIN, DEADLINE_S, DIR, MIB, SETTLE_S, DidNotFinish, NullBulk, Topic, measure, rounds, start_collector, start_shipper, wait_until)
+from memory import fill_with_quiet, fresh_folder, rest
 from plot import line_chart
-
-DEADLINE_S = 300
-OUT = ROOT / "docs/bench"
+from report import plot, table
 
 
 def generate(path, lines, *more):
     subprocess.run([BIN / "sluice-loggen", "--lines", str(lines), "--out", path, *more], check=True, stderr=subprocess.DEVNULL)
-
-
-def fresh_folder(name):
-    folder = DIR / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    return folder
 
 
 # --- shipper -------------------------------------------------------------------------------------
@@ -47,12 +37,23 @@ def active_files(n, lines):
 
 
 def quiet_beside(n, lines):
-    """One file has the lines; n - 1 beside it have one each."""
-    folder = fresh_folder("quiet")
-    for i in range(n - 1):
-        (folder / f"{i}.log").write_bytes(b"one line, and then nothing, n=q-%d\n" % i)
-    generate(folder / "busy.log", lines)
-    return ship([folder / "*.log"], lines + n - 1)
+    """One file has the lines and comes last; n - 1 beside it had one each, and are at rest.  CPU from there."""
+    folder, topic = fresh_folder("quiet"), Topic()
+    fill_with_quiet(folder, n - 1)
+    (folder / "first.log").write_text("one line\n")
+    generate(DIR / "scale.log", lines)
+    process = start_shipper([folder / "*.log"], topic, "scale-quiet")
+    try:
+        rest(process, n)
+        before = process.cpu()
+        (DIR / "scale.log").rename(folder / "busy.log")
+        if not wait_until(lambda: topic.records() >= lines + n, DEADLINE_S, process):
+            raise DidNotFinish("the busy file was not shipped")
+        time.sleep(SETTLE_S)
+        return {"us": (process.cpu() - before) / lines * 1e6, "mib": process.memory() / MIB}
+    finally:
+        process.stop()
+        topic.delete()
 
 
 def line_length(n, lines):
@@ -73,40 +74,25 @@ def partitions(n, lines):
     return ship([folder / "part-*"], lines, n)
 
 
-def quiet_files(n, seconds):
-    """Start with a line in each, then nothing happens: CPU to the last acknowledgement, CPU while quiet, memory."""
-    folder, topic = fresh_folder("idle"), Topic()
-    for i in range(n):
-        (folder / f"{i}.log").write_bytes(b"one line, and then nothing, n=q-%d\n" % i)
-    process = start_shipper([folder / "*.log"], topic, "scale-idle")
-    try:
-        if not wait_until(lambda: metric(process, "sluice_shipper_lines_acked_total") >= n, 120, process):
-            raise DidNotFinish("the quiet files were not shipped")
-        time.sleep(3)
-        start = process.cpu()
-        time.sleep(seconds)
-        return {"files": n, "start_s": start, "idle_percent": (process.cpu() - start) / seconds * 100,
-                "mib": process.memory("VmRSS") / MIB, "peak_mib": process.memory() / MIB, "seconds": seconds}
-    finally:
-        process.stop()
-        topic.delete()
-
-
 # --- collector -----------------------------------------------------------------------------------
 
-def collect(topic, lines, collectors=1, nodes=1):
-    """CPU of all collectors together."""
+def collect(topic, lines, collectors=1, nodes=1, workers=1):
+    """CPU of all collectors together, from their start; the rate, and the cores they keep busy, from the first documents on."""
     bulks = [NullBulk() for _ in range(nodes)]
     group = f"scale-{time.monotonic_ns():x}"
     url = ",".join(b.url for b in bulks)
-    running = [start_collector(topic, url, f"scale-collector-{i}", group) for i in range(collectors)]
+    running = [start_collector(topic, url, f"scale-collector-{i}", group, "--set", f"elasticsearch.workers={workers}") for i in range(collectors)]
+    arrived = lambda: sum(b.documents() for b in bulks)         # noqa: E731
+    cpu = lambda: sum(p.cpu() for p in running)                 # noqa: E731
     try:
-        began = time.monotonic()
-        if not wait_until(lambda: sum(b.documents() for b in bulks) >= lines, DEADLINE_S, running[0]):
+        if not wait_until(arrived, DEADLINE_S, running[0]):
+            raise DidNotFinish("no document arrived")
+        began, first, before = time.monotonic(), arrived(), cpu()
+        if not wait_until(lambda: arrived() >= lines, DEADLINE_S, running[0]):
             raise DidNotFinish("not all documents arrived")
-        wall = time.monotonic() - began
-        time.sleep(0.3)
-        return {"us": sum(p.cpu() for p in running) / lines * 1e6, "mib": max(p.memory() for p in running) / MIB, "wall_s": wall}
+        wall, busy = time.monotonic() - began, cpu() - before
+        time.sleep(SETTLE_S)
+        return {"us": cpu() / lines * 1e6, "mib": max(p.memory() for p in running) / MIB, "rate": (lines - first) / wall, "cores": busy / wall}
     finally:
         for process in [*running, *bulks]:
             process.stop()
@@ -114,37 +100,42 @@ def collect(topic, lines, collectors=1, nodes=1):
 
 # --- all of it -----------------------------------------------------------------------------------
 
-def sweep(name, title, x_name, values, once):
-    points = []
-    for value in values:
-        print(f"  {title}: {value}", file=sys.stderr, flush=True)
-        try:
-            points.append({"x": value, **once(value)})
-        except DidNotFinish as why:
-            print(f"  {title}: {value}: {why}", file=sys.stderr)
-    print(f"{title + ', by ' + x_name:58}" + "  ".join(f"{p['x']:,}: {p['us']:.2f}" for p in points))
-    OUT.mkdir(exist_ok=True)
-    (OUT / f"{name}.svg").write_text(line_chart(title, x_name, "CPU, microseconds a line", {"": [(p["x"], p["us"]) for p in points]}))
+def sweep(name, title, x_name, values, once, options):
+    """Alternating too: each round measures every point, and the medians are drawn."""
+    results = rounds({f"{title}, {x_name}: {value:,}": lambda value=value: once(value) for value in values}, options.rounds)
+    points = [{"x": value, **r} for value, r in zip(values, results.values()) if "us" in r]
+    if points:
+        plot(name, line_chart(title, x_name, "CPU, microseconds a line", {"": [(p["x"], p["us"]) for p in points]}))
     return points
+
+
+SWEEPS = {      # the key of its figures: the plot, and its title, x, values
+    "quiet_beside": ("files", "shipper", "quiet files beside the busy one", (1, 10, 100, 1000, 10_000)),
+    "active": ("active-files", "shipper", "files that share the lines", (1, 10, 100, 1000, 10_000)),
+    "length": ("line-length", "shipper", "bytes of a line", (20, 100, 1000, 10_000, 100_000)),
+    "partitions": ("partitions", "shipper", "partitions of the topic", (1, 8, 32, 128)),
+    "nodes": ("nodes", "collector", "nodes", (1, 2, 4, 8)),
+    "workers": ("workers", "collector", "threads that compress", (1, 2, 4)),
+    "collectors": ("collectors", "collectors together", "collectors", (1, 2, 4)),
+}
 
 
 def run(options):
     lines = min(options.lines, 100_000 if options.quick else 200_000)
-    quick = options.quick
-    print(f"\nscale: CPU in microseconds a line, {lines:,} lines a point")
-    result = {"quiet": quiet_files(10_000, 20 if quick else 60)}
-    print("10,000 quiet files: {start_s:.2f} s of CPU to start and ship a line of each, then {idle_percent:.2f} % of a core over "
-          "{seconds} s; {mib:.1f} MiB, at most {peak_mib:.1f}".format(**result["quiet"]))
-    result["quiet_beside"] = sweep("files", "shipper", "quiet files beside the busy one", [1, 10, 100, 1000, 10_000],
-                                   lambda n: quiet_beside(n, lines))
-    result["active"] = sweep("active-files", "shipper", "files that share the lines", [1, 10, 100, 1000, 10_000],
-                             lambda n: active_files(n, lines))
-    result["length"] = sweep("line-length", "shipper", "bytes of a line", [20, 100, 1000, 10_000, 100_000],
-                             lambda n: line_length(n, lines))
-    result["partitions"] = sweep("partitions", "shipper", "partitions of the topic", [1, 8, 32, 128], lambda n: partitions(n, lines))
-    topic = parts.fill(parts.input_file(options), options.lines, partitions=8)
-    result["nodes"] = sweep("nodes", "collector", "nodes", [1, 2, 4, 8], lambda n: collect(topic, options.lines, nodes=n))
-    result["collectors"] = sweep("collectors", "collectors together", "collectors", [1, 2, 4],
-                                 lambda n: collect(topic, options.lines, collectors=n))
+    records = min(options.lines, 500_000)
+    topic = fill(input_file(options), records)
+    once = {
+        "quiet_beside": lambda n: quiet_beside(n, lines),
+        "active": lambda n: active_files(n, lines),
+        "length": lambda n: line_length(n, lines),
+        "partitions": lambda n: partitions(n, lines),
+        "nodes": lambda n: collect(topic, records, nodes=n),
+        "workers": lambda n: collect(topic, records, workers=n),
+        "collectors": lambda n: collect(topic, records, collectors=n),
+    }
+    result = {key: sweep(*row, once[key], options) for key, row in SWEEPS.items()}
     topic.delete()
+    table("scale", ["", "", "CPU, us a line", "records/s", "cores busy"],
+          [[f"{SWEEPS[key][1]}, by {SWEEPS[key][2]}", f"{p['x']:,}", f"{p['us']:.2f}", f"{p['rate']:,.0f}" if "rate" in p else "",
+            f"{p['cores']:.2f}" if "cores" in p else ""] for key, points in result.items() for p in points])
     return result

@@ -73,6 +73,19 @@ def http(method, url, body=None, timeout=30):
         return error.code, error.read().decode()
 
 
+def cpu_seconds(pid):
+    """Of all threads of the process, to the nanosecond: /proc/PID/stat counts in ticks of 10 ms."""
+    tasks = pathlib.Path(f"/proc/{pid}/task")
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+
+
+def is_quiet(pid, worked=0.05):
+    """It has worked for so many seconds and works no more.  It is asked by nobody meanwhile: that would cost CPU too."""
+    before = cpu_seconds(pid)
+    time.sleep(0.5)
+    return before > worked and cpu_seconds(pid) - before < 0.002
+
+
 def run(*command, **keywords):
     """Runs a command of the tree to its end; its output when it fails."""
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -4,19 +4,12 @@
 The figures are CPU time of the process and its memory, so a busy machine changes them little.
 """
 import os
-import pathlib
 import time
 
-from harness import Case, free_port
+from harness import Case, cpu_seconds, free_port, is_quiet
 from mock import MockKafka
 
 MIB = 1 << 20
-
-
-def cpu_seconds(program):
-    """Of all its threads, to the nanosecond: /proc/PID/stat counts in ticks of 10 ms."""
-    tasks = pathlib.Path(f"/proc/{program.process.pid}/task")
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
 
 
 class ManyFiles(Case):
@@ -40,17 +33,11 @@ class ManyFiles(Case):
             with open(self.logs / f"app-{i:05}.log", "a", encoding="ascii") as log:
                 log.write(text)
 
-    def is_quiet(self, program):
-        """It is asked by nobody meanwhile: that would cost CPU too."""
-        before = cpu_seconds(program)
-        time.sleep(0.5)
-        return before > 0.05 and cpu_seconds(program) - before < 0.002
-
     def start_with_all(self, kafka, topic, attempt):
         """A shipper that has read all files, and the seconds of CPU that this took."""
         shipper = self.shipper(topic, f"quiet-{attempt}", ["*.log"], kafka={"brokers": kafka.brokers, "topic": topic}).start()
-        self.wait_until("all is read", lambda: self.is_quiet(shipper), 120)
-        start = cpu_seconds(shipper)
+        self.wait_until("all is read", lambda: is_quiet(shipper.process.pid), 120)
+        start = cpu_seconds(shipper.process.pid)
         self.wait_until("all is acknowledged", lambda: shipper.metric("lines_acked_total") == 3 * self.QUIET, 120)
         return shipper, start
 
@@ -67,12 +54,12 @@ class ManyFiles(Case):
         self.figures["start_cpu_s"] = f"{start:.2f}"
         self.check(start < self.START_SECONDS, f"{start:.2f} s of CPU until {self.QUIET} files were read")
         # The next scan takes from quiet files what they need only while they are read; the one after it is far away.
-        self.wait_until("they are at rest", lambda: shipper.metric("scans_total") >= 2 and self.is_quiet(shipper), 120)
+        self.wait_until("they are at rest", lambda: shipper.metric("scans_total") >= 2 and is_quiet(shipper.process.pid), 120)
         self.check(shipper.memory() < self.QUIET_MIB * MIB, f"{shipper.memory() / MIB:.1f} MiB for quiet files")
         self.figures["quiet_MiB"] = f"{shipper.memory() / MIB:.1f}"
-        before, began = cpu_seconds(shipper), time.monotonic()
+        before, began = cpu_seconds(shipper.process.pid), time.monotonic()
         time.sleep(self.WINDOW)         # it is this time that is measured
-        percent = 100 * (cpu_seconds(shipper) - before) / (time.monotonic() - began)
+        percent = 100 * (cpu_seconds(shipper.process.pid) - before) / (time.monotonic() - began)
         self.figures["quiet_cpu_percent"] = f"{percent:.2f}"
         self.check(percent < self.QUIET_PERCENT, f"{percent:.2f}% of a core for {self.QUIET} quiet files")
         with open(self.logs / "app-00007.log", "a", encoding="ascii") as log:
