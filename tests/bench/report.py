@@ -36,7 +36,7 @@ def table(name, head, rows):
 def front(result):
     """The short one of README.md, where both parts were measured."""
     def cell(part, row):
-        r = result[part]["rows"].get(row, {})
+        r = result[part].get("rows", {}).get(row, {})
         return f"{r['us']:.1f} us, {r['mib']:.0f} MiB" if "us" in r else ""
 
     if "shipper" not in result or "collector" not in result:

@@ -23,7 +23,7 @@ STAGES = (
     ("curl and TLS", r"libcurl|libssl|libcrypto|libnghttp"),
     ("yajl", r"libyajl"),
     ("our own code", r"sluice-"),
-    ("other libraries", r""),
+    ("other libraries (xxhash and others)", r""),
 )
 # When measuring began, in percent: the first figures there were, of events of 475 bytes.
 BEFORE = {"collector": {"libdeflate (gzip)": 23, "kernel: files, sockets, pages, switches": 32, "our own code": 15,
