@@ -127,7 +127,8 @@ class Demo(Steps, Case):
 
 
 class DemoEmbedded(Steps, Case):
-    order = 89
+    order = 41
+    patient = True
     options_of_demo = ("--embedded",)
 
     def test(self):

@@ -38,7 +38,7 @@ class Outage(Case):
     AT_START_S = 8
 
     def test(self):
-        self.seconds = 60 if self.options.long else 30
+        self.seconds = 60 if self.options.long else 20
         self.measure_rest()
         self.pipelines = [Pipeline(self, "long", 20, long=100_000),
                           Pipeline(self, "dense", 600, long=3_000, compressible=True)]

@@ -11,7 +11,8 @@ LINES = 1000
 
 
 class Packages(Case):
-    order = 70
+    order = 40
+    patient = True
 
     def test(self):
         self.topic_name, self.out = self.topic(), self.dir / "shipped"
