@@ -274,6 +274,11 @@ class Loggen:
     def tags(self):
         return {f"{self.writer}-{n}" for n in self.numbers}
 
+    def stop(self):
+        """Writes no more: what it has written counts."""
+        self.process.terminate()
+        self.numbers = self.numbers[:self.end()["lines"]]
+
     def end(self, seconds=60):
         """Waits, and returns the report: lines, bytes, seconds, longest_write_ms."""
         try:

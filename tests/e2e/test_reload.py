@@ -7,7 +7,7 @@ from harness import KAFKA, Case, Tally
 
 class Reload(Case):
     order = 30
-    LINES = 12_000                      # of each of three writers
+    LINES = 200_000                     # at most, of each of three writers, which write until all has changed
     RATE = 1500
 
     def test(self):
@@ -24,7 +24,7 @@ class Reload(Case):
         self.input_removed_and_back(shipper, second)
 
         for writer in writers:
-            writer.end()
+            writer.stop()
         expected = set().union(*(w.tags() for w in writers))
         self.wait_for_count(index, len(expected), 60)
         self.wait_for_idle(shipper, collector)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -235,6 +236,15 @@ static void print_report(const struct report *r)
                 seconds, (double)r->longest_write_ns / 1e6);
 }
 
+/* SIGTERM: the line at hand is the last. */
+static volatile sig_atomic_t ended;
+
+static void end(int signo)
+{
+        (void)signo;
+        ended = 1;
+}
+
 int main(int argc, char **argv)
 {
         struct options o = parse_options(argc, argv);
@@ -243,8 +253,9 @@ int main(int argc, char **argv)
         struct report r = { .began_ns = clock_system.mono_ns(&clock_system) };
         uint64_t last_suffix = 0;
 
+        signal(SIGTERM, end);
         int fd = open_out(&o);
-        while (r.lines < o.count) {
+        while (r.lines < o.count && !ended) {
                 if (o.rate > 0)
                         wait_until_due(&o, &r);
                 if (o.rotate_every && r.lines && r.lines % o.rotate_every == 0) {
