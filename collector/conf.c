@@ -136,7 +136,9 @@ static void check_fields(const struct collector_config *c, struct opt_errors *er
         struct err e = { 0 };
         struct decoder *d = decode_new(c->elasticsearch.index, c->elasticsearch.id_field, &stats, &e);
 
-        if (d && decode_set_process(d, &c->process, &e) < 0)
+        if (d && decode_set_routing(d, c->elasticsearch.routing, &e) < 0)
+                opt_complain(errors, "elasticsearch.routing: %s", e.msg);
+        else if (d && decode_set_process(d, &c->process, &e) < 0)
                 opt_complain(errors, "process: %s", e.msg);
         else if (d && decode_set_routes(d, &c->routes, &e) < 0)
                 opt_complain(errors, "routes: %s", e.msg);

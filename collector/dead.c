@@ -37,15 +37,6 @@ char *dead_dir(const struct dlq_config *c)
         return has(home) ? xasprintf("%s/.local/state/sluice-collector", home) : xstrdup(SYSTEM_DIR);
 }
 
-char *dead_place(const struct dlq_config *c)
-{
-        if (dead_in_topic(c))
-                return xasprintf("topic %s", c->topic);
-        char *dir = dead_dir(c), *place = xasprintf("files in %s", dir);
-        free(dir);
-        return place;
-}
-
 char *dead_path(const char *dir, unsigned n)
 {
         return n == 1 ? xasprintf("%s/dead-letters.ndjson", dir) : xasprintf("%s/dead-letters-%u.ndjson", dir, n);

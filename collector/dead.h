@@ -25,9 +25,6 @@ char *dead_dir(const struct dlq_config *c);
 /* Can files be written in it, or can it be made?  Changes nothing. */
 int dead_dir_check(const char *dir, struct err *e) MUST_CHECK;
 
-/* For people: "topic logs-dead", "files in /var/lib/sluice-collector".  xmalloc'ed. */
-char *dead_place(const struct dlq_config *c);
-
 /* The writer's n-th name, n from 1, without .lz4.  xmalloc'ed. */
 char *dead_path(const char *dir, unsigned n);
 

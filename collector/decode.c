@@ -34,6 +34,7 @@ struct decoder {
         struct fields fields; /* looked for in every event */
         struct naming index;
         size_t id_field; /* number of its field; 0: none */
+        size_t routing;  /* likewise */
         struct process *process; /* owned; NULL: none */
         struct routes routes;
         const struct route *route; /* of the record at hand; NULL: none fits */
@@ -77,6 +78,19 @@ struct decoder *decode_new(const char *index_template, const char *id_field, str
                 return NULL;
         }
         return d;
+}
+
+int decode_set_routing(struct decoder *d, const char *field, struct err *e)
+{
+        if (!field)
+                return 0;
+        if (template_is_stream(d->index.template))
+                return err_set(e, EINVAL, "the index has the form of a data stream, and those refuse it");
+        int r = fields_want(&d->fields, field, e);
+        if (r < 0)
+                return r;
+        d->routing = (size_t)r;
+        return 0;
 }
 
 int decode_set_routes(struct decoder *d, const struct tablelist *routes, struct err *e)
@@ -336,6 +350,14 @@ static bool has_rules(const struct decoder *d)
         return d->process || d->routes.n > 0;
 }
 
+/* Of the record at hand; 0: none. */
+static size_t routing_of(const struct decoder *d)
+{
+        if (d->route && d->route->routing >= 0)
+                return (size_t)d->route->routing;
+        return template_is_stream(index_of(d)->template) ? 0 : d->routing;
+}
+
 /* The document as the rules of `process` leave it. */
 static void process(struct decoder *d, struct incoming *in, struct scan_value *values)
 {
@@ -363,14 +385,15 @@ static enum scan_result as_document(struct decoder *d, struct incoming *in, stru
 /* What only the action says. */
 static void put_action(const struct decoder *d, const struct scan_value *values, struct batch *b, struct record *r)
 {
-        const struct route *route = d->route;
+        const char *pipeline = d->route ? d->route->pipeline : NULL;
+        size_t routing = routing_of(d);
         struct buf text = { 0 };
 
-        if (route->pipeline)
-                batch_header(b, r, es_header_pipeline, route->pipeline, strlen(route->pipeline));
-        if (route->routing < 0)
+        if (pipeline)
+                batch_header(b, r, es_header_pipeline, pipeline, strlen(pipeline));
+        if (!routing)
                 return;
-        const struct scan_value *v = &values[route->routing];
+        const struct scan_value *v = &values[routing];
         if (v->type == SCAN_STRING)
                 scan_unescape(&text, v);
         else if (v->type == SCAN_NUMBER)
@@ -395,11 +418,9 @@ static enum decode_end put_record(struct decoder *d, const struct incoming *doc,
         r->id = id;
         r->dest = dest;
         r->weight = 1;
-        if (!d->route)
-                return ok ? DECODE_OK : DECODE_NO_INDEX;
-        if (d->route->to == ROUTE_DEAD_LETTER)
-                return DECODE_DEAD;
         put_action(d, values, b, r);
+        if (d->route && d->route->to == ROUTE_DEAD_LETTER)
+                return DECODE_DEAD;
         return ok ? DECODE_OK : DECODE_NO_INDEX;
 }
 
@@ -489,7 +510,8 @@ const char *decode_why(const struct decoder *d)
 
 enum decode_end decode(struct decoder *d, const struct incoming *in, struct batch *b)
 {
-        bool like_others = in->nheaders == 0 && !has_rules(d); /* a rule may part those that are alike */
+        /* A rule may part those that are alike, and so may a shard. */
+        bool like_others = in->nheaders == 0 && !has_rules(d) && !d->routing;
         int form = like_others ? kin_find(d->kin, in->payload, in->len) : -1;
 
         if (form >= 0 && d->forms[form].known)

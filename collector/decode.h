@@ -35,6 +35,10 @@ void decode_free(struct decoder *d);    /* NULL ok */
 /* routes: of struct route_config, borrowed.  -EINVAL, -E2BIG: e says why. */
 int decode_set_routes(struct decoder *d, const struct tablelist *routes, struct err *e) MUST_CHECK;
 
+/* field: whose value chooses the shard, where no route says another and the index is no data stream; NULL: none.
+ * -EINVAL, -E2BIG: e says why. */
+int decode_set_routing(struct decoder *d, const char *field, struct err *e) MUST_CHECK;
+
 /* process: of struct process_config, borrowed; likewise. */
 int decode_set_process(struct decoder *d, const struct tablelist *process, struct err *e) MUST_CHECK;
 

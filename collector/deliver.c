@@ -75,6 +75,15 @@ static struct letter_text text_of(const struct batch *b, struct slice s)
         return (struct letter_text){ batch_at(b, s), s.len };
 }
 
+/* name: one of those that the sink compares by address.  Empty: there is no such header. */
+static struct letter_text header_of(const struct batch *b, const struct record *r, const char *name)
+{
+        for (unsigned i = 0; i < r->nheaders; i++)
+                if (b->headers[r->first_header + i].name == name)
+                        return text_of(b, b->headers[r->first_header + i].value);
+        return (struct letter_text){ "", 0 };
+}
+
 /* The document as it is, why, and where it came from; its origin and entry go along. */
 static void to_dead_letters(struct deliver *d, struct batch *from, const struct record *r, enum cause cause,
                             const char *reason, size_t reason_len)
@@ -89,6 +98,8 @@ static void to_dead_letters(struct deliver *d, struct batch *from, const struct 
                                   .error = { reason, reason_len },
                                   .index = text_of(from, r->dest),
                                   .id = text_of(from, r->id),
+                                  .pipeline = header_of(from, r, es_header_pipeline),
+                                  .routing = header_of(from, r, es_header_routing),
                                   .topic = { p->topic, strlen(p->topic) },
                                   .partition = p->id,
                                   .offset = r->meta[OFFSET],
@@ -504,7 +515,8 @@ struct deliver *deliver_new(struct loop *l, const struct collector_config *confi
                 return NULL;
         decode_set_labels(decoder, &config->kafka.headers);
         decode_set_invalid(decoder, (enum on_invalid)config->on_invalid);
-        if (decode_set_process(decoder, &config->process, e) < 0 || decode_set_routes(decoder, &config->routes, e) < 0) {
+        if (decode_set_routing(decoder, config->elasticsearch.routing, e) < 0 ||
+            decode_set_process(decoder, &config->process, e) < 0 || decode_set_routes(decoder, &config->routes, e) < 0) {
                 decode_free(decoder);
                 return NULL;
         }

@@ -290,6 +290,8 @@ static void print_letter(int64_t number, const struct letter *l)
         print_named("error", &l->error);
         print_named("index", &l->index);
         print_named("_id", &l->id);
+        print_named("pipeline", &l->pipeline);
+        print_named("routing", &l->routing);
         printf("  %-10stopic %.*s, partition %" PRId64 ", offset %" PRId64 ", written %s\n", "from", (int)l->topic.len, l->topic.p,
                l->partition, l->offset, time_text(l->timestamp_ms, time));
         printf("  %-10s%s", "refused", time_text(l->refused_ms, time));

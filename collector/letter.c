@@ -34,6 +34,12 @@ static void put_number(struct batch *b, struct record *r, const char *name, int6
         batch_header(b, r, name, text, (size_t)len);
 }
 
+static void put_if_any(struct batch *b, struct record *r, const char *name, const struct letter_text *t)
+{
+        if (t->len > 0)
+                put_text(b, r, name, t);
+}
+
 struct record *letter_put_record(struct batch *b, const struct letter *l)
 {
         struct slice value = batch_put(b, l->document.p, l->document.len);
@@ -51,6 +57,8 @@ struct record *letter_put_record(struct batch *b, const struct letter *l)
         put_number(b, r, "sluice.offset", l->offset);
         put_number(b, r, "sluice.timestamp", l->timestamp_ms);
         put_number(b, r, "sluice.first_seen", l->first_seen_ms);
+        put_if_any(b, r, "sluice.pipeline", &l->pipeline);
+        put_if_any(b, r, "sluice.routing", &l->routing);
         return r;
 }
 
@@ -68,6 +76,8 @@ bool letter_read_headers(const struct incoming_header *headers, size_t n, struct
                 { "sluice.error", &ret->error, NULL },
                 { "sluice.index", &ret->index, NULL },
                 { "sluice.topic", &ret->topic, NULL },
+                { "sluice.pipeline", &ret->pipeline, NULL },
+                { "sluice.routing", &ret->routing, NULL },
                 { "sluice.status", NULL, &ret->status },
                 { "sluice.partition", NULL, &ret->partition },
                 { "sluice.offset", NULL, &ret->offset },
@@ -134,6 +144,10 @@ static void put_head(struct buf *out, const struct letter *l)
         member(out, "error", &l->error);
         member(out, "index", &l->index);
         member(out, "id", &l->id);
+        if (l->pipeline.len > 0)
+                member(out, "pipeline", &l->pipeline);
+        if (l->routing.len > 0)
+                member(out, "routing", &l->routing);
         member(out, "topic", &l->topic);
         buf_printf(out,
                    ",\"partition\":%" PRId64 ",\"offset\":%" PRId64 ",\"timestamp\":%" PRId64
@@ -226,10 +240,10 @@ static int64_t int_of(const struct scan_value *v, int64_t absent)
 
 bool letter_read_line(const char *line, size_t len, struct letter *ret, struct buf *scratch)
 {
-        enum { AT, NAME, REASON, STATUS, ERROR, INDEX, ID, TOPIC, PARTITION, OFFSET, TIMESTAMP, FIRST, DOCUMENT, BASE64, N };
+        enum { AT, NAME, REASON, STATUS, ERROR, INDEX, ID, TOPIC, PARTITION, OFFSET, TIMESTAMP, FIRST, DOCUMENT, BASE64, PIPELINE, ROUTING, N };
         static const char *const paths[N] = { "@timestamp", "letter", "reason",    "status", "error",     "index",      "id",
                                               "topic",      "partition", "offset", "timestamp", "first_seen", "document",
-                                              "document_base64" };
+                                              "document_base64", "pipeline", "routing" };
         struct scan_value v[N];
         int64_t at_ns;
 
@@ -247,6 +261,8 @@ bool letter_read_line(const char *line, size_t len, struct letter *ret, struct b
                                 .index = text_of(&v[INDEX], scratch),
                                 .id = text_of(&v[ID], scratch),
                                 .topic = text_of(&v[TOPIC], scratch),
+                                .pipeline = text_of(&v[PIPELINE], scratch),
+                                .routing = text_of(&v[ROUTING], scratch),
                                 .document = v[DOCUMENT].type != SCAN_ABSENT ? text_of(&v[DOCUMENT], scratch) :
                                                                               bytes_of(&v[BASE64], scratch),
                                 .status = int_of(&v[STATUS], 0),

@@ -25,13 +25,14 @@
 struct letter_text { const char *p; size_t len; };      /* borrowed; not NUL-terminated */
 
 enum { LETTER_NAME = 22 };              /* of one in a file */
-enum { LETTER_HEADERS = 9 };            /* of one in a topic */
+enum { LETTER_HEADERS = 11 };           /* of one in a topic */
 
 struct letter {
         struct letter_text reason;      /* "rejected", "no_index" ... */
         int64_t status;                 /* as the index said; 0: it was not asked */
         struct letter_text error;       /* the cause in its words */
         struct letter_text index, id;   /* where it was meant to stand */
+        struct letter_text pipeline, routing;   /* and how to come there, where that was its own; empty: nothing was said */
         struct letter_text topic;       /* the record that it was */
         int64_t partition, offset, timestamp_ms;
         int64_t first_seen_ms;          /* when it was taken; -1: not said */

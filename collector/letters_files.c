@@ -236,6 +236,8 @@ static int files_mark(struct letters *ls, const struct batch *b, struct err *e)
                 if (!letters_stands(&b->recs[i]))
                         continue;
                 struct letter_text name = letters_recall(b, &b->recs[i]);
+                if (letters_is_of_topic(&name))
+                        continue;
                 letter_put_marker(&lines, &name, clock_system.wall_ns(&clock_system));
                 buf_putc(&lines, '\n');
         }
@@ -268,11 +270,24 @@ struct letters *letters_open_files(const struct collector_config *c, struct err 
 
         f->letters.ops = &ops;
         f->dir = dead_dir(&c->dlq);
+        f->letters.place = xasprintf("files in %s", f->dir);
         if (access(f->dir, R_OK | X_OK) < 0) {
                 err_set(e, errno, "directory %s: %s; --state DIR names another, --set 'dlq.topic=\"NAME\"' a topic", f->dir,
                         strerror(errno));
-                files_close(&f->letters);
+                letters_close(&f->letters);
                 return NULL;
         }
         return &f->letters;
+}
+
+int letters_are_in_files(const char *dir, struct err *e)
+{
+        struct files f = { .dir = (char *)dir };
+        size_t n = 0;
+
+        if (access(dir, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
+                return 0;
+        int r = look(&f, &n, e);
+        close_found(&f);
+        return r < 0 ? r : n > 0;
 }

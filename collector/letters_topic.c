@@ -242,6 +242,7 @@ static int open_producer(struct topic *t, struct err *e)
                 { "enable.idempotence", "true" },
                 { "message.timeout.ms", timeout },
                 { "linger.ms", "5" },
+                { "batch.size", "4096" },       /* a topic for letters may take less in one batch than others */
         };
 
         snprintf(timeout, sizeof(timeout), "%lld", (long long)t->config->life.start_timeout_ms);
@@ -292,6 +293,8 @@ static int topic_mark(struct letters *ls, const struct batch *b, struct err *e)
                 if (!letters_stands(r))
                         continue;
                 struct letter_text name = letters_recall(b, r);
+                if (!letters_is_of_topic(&name))
+                        continue;
                 ok = produce_marker(t, &name, batch_at(b, r->id), r->id.len);
         }
         rd_kafka_flush(t->producer, (int)t->config->life.start_timeout_ms + POLL_MS);
@@ -366,8 +369,9 @@ struct letters *letters_open_topic(const struct collector_config *c, struct err 
         t->letters.ops = &ops;
         t->config = c;
         t->name = c->dlq.topic;
+        t->letters.place = xasprintf("topic %s", t->name);
         if (open_consumer(t, e) < 0 || count_partitions(t, e) < 0) {
-                topic_close(&t->letters);
+                letters_close(&t->letters);
                 return NULL;
         }
         return &t->letters;

@@ -170,6 +170,10 @@ static void add(struct redrive *r, const struct letter *l)
         rec->weight = 1;
         rec->meta[NUMBER] = r->number;
         letters_remember(r->open, rec, l);
+        if (l->pipeline.len > 0)
+                batch_header(r->open, rec, es_header_pipeline, l->pipeline.p, l->pipeline.len);
+        if (l->routing.len > 0)
+                batch_header(r->open, rec, es_header_routing, l->routing.p, l->routing.len);
 }
 
 static void print_plan(const struct redrive *r, const struct letter *l)

@@ -28,7 +28,7 @@ static const struct opt rows[] = {
         { "pipeline", OPT_STRING, FIELD(pipeline),
           .help = "ingest pipeline instead of elasticsearch.pipeline; _none: no pipeline" },
         { "routing", OPT_STRING, FIELD(routing),
-          .help = "field whose value chooses the shard; data streams refuse it" },
+          .help = "field whose value chooses the shard instead of elasticsearch.routing; data streams refuse it" },
 };
 #undef FIELD
 

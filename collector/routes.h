@@ -26,7 +26,7 @@ struct route_config {
         int64_t to;                     /* enum route_to */
         char *index;                    /* NULL: that of the table elasticsearch */
         char *pipeline;                 /* NULL: likewise */
-        char *routing;                  /* field whose value chooses the shard; NULL: the _id does */
+        char *routing;                  /* field whose value chooses the shard; NULL: as elasticsearch says */
 };
 extern const struct opt_table route_opts;
 

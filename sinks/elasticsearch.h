@@ -44,6 +44,7 @@ struct es_config {
         const struct strlist *more_indexes;     /* borrowed, no setting: other indexes that records name (NULL: none) */
         int64_t park_after_ms;          /* no setting: of a batch whose index is blocked, from its opened_ms on; 0: never */
         char *pipeline;                 /* ingest pipeline of every document; NULL: the index's own */
+        char *routing;                  /* path in the event; the collector's matter; NULL: none */
         int64_t id;                     /* enum es_id */
         char *id_field;                 /* path in the event; the collector's matter, too; NULL: none */
         char *username, *password, *api_key;    /* secrets */

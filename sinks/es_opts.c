@@ -30,6 +30,8 @@ static const struct opt rows[] = {
                   "covers; on: made for all that begins with a fixed name; off: never looked at" },
         { "pipeline", OPT_STRING, AT(pipeline),
           .help = "ingest pipeline for every document, instead of the index's default; _none: no pipeline" },
+        { "routing", OPT_STRING, AT(routing),
+          .help = "field of the event whose value chooses the shard; data streams refuse it (collector only)" },
         { "id", OPT_CHOICE, AT(id), .def = "event", .choices = ids,
           .help = "event: the same line has the same _id at every re-send; auto: the server makes one up, "
                   "quicker, and a re-send stands twice" },
@@ -108,6 +110,8 @@ static void check_place(const struct es_config *c, struct opt_errors *errors)
         if (c->pipeline && !es_pipeline_fits(c->pipeline))
                 opt_complain(errors, "pipeline: \"%s\" is no name made of letters, digits and . _ - @ ~",
                              c->pipeline);
+        if (c->routing && !*c->routing)
+                opt_complain(errors, "routing: must name a field, such as user.id");
         if (c->id_field && !*c->id_field)
                 opt_complain(errors, "id_field: must name a field, such as order.id");
         if (c->id_field && c->id == ES_ID_AUTO)

@@ -23,6 +23,8 @@ static struct letter example(const char *document)
                                 .error = TEXT("document_parsing_exception: [1:2] \"quoted\"\nnext"),
                                 .index = TEXT("logs-shop-default"),
                                 .id = TEXT("s1.abcdefghijklmnopqrstuv"),
+                                .pipeline = TEXT("shop"),
+                                .routing = TEXT("customer \"7\""),
                                 .topic = TEXT("logs"),
                                 .partition = 3,
                                 .offset = 4711,
@@ -43,6 +45,8 @@ static void same(const struct letter *a, const struct letter *b)
         same_text(&a->reason, &b->reason);
         same_text(&a->error, &b->error);
         same_text(&a->index, &b->index);
+        same_text(&a->pipeline, &b->pipeline);
+        same_text(&a->routing, &b->routing);
         same_text(&a->topic, &b->topic);
         same_text(&a->document, &b->document);
         assert_int_equal(a->status, b->status);

@@ -2,6 +2,7 @@
 /* Rules: which one fits, and what becomes of the record. */
 #include "collector/routes.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -130,6 +131,47 @@ static void the_first_rule_that_fits_counts(void **state)
         assert_int_equal(route(d, "logs", "secret").how, DECODE_DEAD);
         assert_string_equal(decode_why(d), "routes.3 sends it here");
         decode_free(d);
+        opt_free(&collector_opts, &c);
+}
+
+/* Of the whole output; a rule's own goes before it, and an index that is a data stream has none. */
+static void a_field_chooses_the_shard_of_every_document(void **state)
+{
+        static const char event[] = "{\"@timestamp\":\"2026-11-23T10:00:00.123Z\",\"event\":{\"id\":\"s1.abcdefghijklmnopqrstuv\"},"
+                                    "\"message\":\"n\",\"user\":{\"id\":%d},\"n\":8}";
+        struct collector_config c = load_fine("routes = ( { topics = [ \"own\" ]; index = \"a\"; routing = \"n\"; },\n"
+                                              "{ topics = [ \"stream\" ]; index = \"logs-a-b\"; pipeline = \"p\"; },\n"
+                                              "{ topics = [ \"index\" ]; index = \"b\"; },\n"
+                                              "{ topics = [ \"dead\" ]; to = \"dead_letter\"; } );");
+        struct collector_stats stats = { 0 };
+        struct err e = { 0 };
+        struct decoder *plain = decode_new("shop", NULL, &stats, &e), *routed = decode_new("shop", NULL, &stats, &e);
+        (void)state;
+
+        /* Alike but for what chooses the shard. */
+        assert_int_equal(decode_set_routing(plain, "user.id", &e), 0);
+        for (int i = 0; i < 6; i++) {
+                char *text = xasprintf(event, i), *wanted = xasprintf("routing=%d ", i);
+                assert_string_equal(route(plain, "logs", text).headers, wanted);
+                free(text);
+                free(wanted);
+        }
+        assert_string_equal(route(plain, "logs", "plain text").headers, "");
+
+        assert_int_equal(decode_set_routing(routed, "user.id", &e), 0);
+        assert_int_equal(decode_set_routes(routed, &c.routes, &e), 0);
+        assert_string_equal(route(routed, "logs", "{\"user\":{\"id\":\"u\"}}").headers, "routing=u ");
+        assert_string_equal(route(routed, "own", "{\"user\":{\"id\":\"u\"},\"n\":8}").headers, "routing=8 ");
+        assert_string_equal(route(routed, "stream", "{\"user\":{\"id\":\"u\"}}").headers, "pipeline=p ");
+        assert_string_equal(route(routed, "index", "{\"user\":{\"id\":\"u\"}}").headers, "routing=u ");
+        assert_string_equal(route(routed, "dead", "{\"user\":{\"id\":\"u\"}}").headers, "routing=u ");
+        decode_free(plain);
+        decode_free(routed);
+
+        struct decoder *stream = decode_new("logs-{service.name:x}-default", NULL, &stats, &e);
+        assert_int_equal(decode_set_routing(stream, "user.id", &e), -EINVAL);
+        assert_non_null(strstr(e.msg, "the form of a data stream"));
+        decode_free(stream);
         opt_free(&collector_opts, &c);
 }
 
@@ -343,6 +385,7 @@ int main(void)
 {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_first_rule_that_fits_counts),
+                cmocka_unit_test(a_field_chooses_the_shard_of_every_document),
                 cmocka_unit_test(records_that_are_alike_are_parted),
                 cmocka_unit_test(what_headers_tell_can_be_asked_for),
                 cmocka_unit_test(mistakes_name_file_and_line),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dead letters, in a topic and in files: listed, shown, sent again once the mapping is mended, and never twice."""
 import json
+import os
 import re
 import subprocess
 
@@ -27,6 +28,7 @@ class Dlq(Case):
         self.expected = good.tags() | bad.tags()
         for kind, dlq in (("topic", {"topic": self.topic("dead")}), ("files", {"dir": str(self.dir / "letters")})):
             self.life_of(kind, dlq, topic)
+        self.refused_by_their_topic()
 
     def life_of(self, kind, dlq, topic):
         index = self.index(kind)
@@ -58,6 +60,27 @@ class Dlq(Case):
         if kind == "topic":
             self.check(all(offset < 0 for offset in kafka.committed_offsets(KAFKA, f"{self.unique}-{kind}", dlq["topic"],
                                                                             PARTITIONS).values()), "something is committed")
+
+    def refused_by_their_topic(self):
+        """Letters larger than their topic takes are in files; all are listed, shown, sent again and marked as one."""
+        topic, dead, index = self.topic("mixed"), self.topic("small", "max.message.bytes=6000"), self.index("both")
+        sizes = [8000 if n % 20 == 7 else 100 for n in range(self.BAD)]         # bytes that do not compress by half
+        (self.logs / "mixed.log").write_text("".join(f"n=m-{n} {os.urandom(size).hex()}\n" for n, size in enumerate(sizes)))
+        self.shipper(topic, name="mixed", paths=("mixed.log",)).run_once()
+        create_strict(index)
+        collector = self.collector(topic, index, name="both", group="both",
+                                   dlq={"topic": dead, "dir": str(self.dir / "beside")})
+        collector.run_once()
+        self.path = collector.path
+        self.check_listed(f"topic {dead} and files in ", index, opened=self.BAD, redriven=0)
+        said = self.dlq(0, "^#1 open", "show")
+        in_files = len(re.findall(r"^  kept in   dead-letters", said, re.M))
+        self.check(in_files == sum(size > 6000 for size in sizes), f"{in_files} are in files")
+        index.ask("PUT", f"{index.name}/_mapping", {"properties": {"service": {"type": "object", "dynamic": True}}})
+        self.dlq(0, f"^{self.BAD} redriven: {self.BAD} indexed, 0 stood", "redrive")
+        self.check_listed(f"topic {dead} and files in ", index, opened=0, redriven=self.BAD)
+        self.dlq(0, "^0 redriven: ", "redrive")
+        Tally({f"m-{n}" for n in range(self.BAD)}, index.documents()).check(self)
 
     def dlq(self, code, pattern, *arguments):
         done = subprocess.run([BIN / "sluice-collector", "dlq", *arguments, "-c", self.path], stdin=subprocess.DEVNULL,

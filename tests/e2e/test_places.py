@@ -2,7 +2,7 @@
 """Where documents go: through a pipeline, and under which _id, and by rules."""
 import re
 
-from harness import ELASTICSEARCH, TAG, Case, Tally
+from harness import BIN, ELASTICSEARCH, TAG, Case, Tally, run
 
 
 class Places(Case):
@@ -17,6 +17,7 @@ class Places(Case):
         self.documents_wait_for_their_pipeline(topic, index, loggen)
         self.the_cluster_makes_ids_up(topic, auto)
         self.rules_part_the_records(topic, self.index("routes"), self.index("other"))
+        self.a_field_chooses_the_shard(topic, self.index("routed"))
 
     def documents_wait_for_their_pipeline(self, topic, index, loggen):
         pipeline = f"{index.name}-pipeline"
@@ -45,6 +46,22 @@ class Places(Case):
         found = list(index.documents())
         self.check(len(found) == 2 * self.LINES, f"{len(found)} documents of {self.LINES} lines taken twice")
         self.check(not any(identity == source["event"]["id"] for identity, source in found), "ids were sent")
+
+    def a_field_chooses_the_shard(self, topic, index):
+        """In an index that takes no document without; a dead letter that is sent again keeps its shard."""
+        index.ask("PUT", index.name, {"settings": {"number_of_shards": 3, "number_of_replicas": 0},
+                                      "mappings": {"_routing": {"required": True}}})
+        collector = self.collector(topic, index, name="routed", group="routed", dlq={"dir": str(self.dir / "letters")},
+                                   routes=({"when": "log.offset < 1500", "to": "dead_letter"},),
+                                   elasticsearch={"urls": [ELASTICSEARCH], "index": index.name, "routing": "log.offset"})
+        collector.run_once()
+        early = self.LINES - index.count()
+        self.check(0 < early < self.LINES, f"{early} dead letters")
+        run(BIN / "sluice-collector", "dlq", "redrive", "-c", str(collector.path), timeout=60)
+        index.count()
+        hits = index.ask("POST", f"{index.name}/_search", {"size": 2 * self.LINES})["hits"]["hits"]
+        self.check(len(hits) == self.LINES, f"{len(hits)} documents of {self.LINES}")
+        self.check(all(hit["_routing"] == str(hit["_source"]["log"]["offset"]) for hit in hits), "another shard")
 
     def rules_part_the_records(self, topic, rest, other):
         collector = self.collector(topic, rest, name="routes", group="routes", routes=(

@@ -82,6 +82,7 @@ static void what_does_not_fit_together_is_told(void **state)
         assert_complains((const char *[]){ "pipeline=\"a&b\"" }, 1, "pipeline: \"a&b\" is no name");
         assert_complains((const char *[]){ "pipeline=\"\"" }, 1, "pipeline: \"\" is no name");
         assert_complains((const char *[]){ "id=\"Auto\"" }, 1, "auto");
+        assert_complains((const char *[]){ "routing=\"\"" }, 1, "routing: must name a field");
         assert_complains((const char *[]){ "id_field=\"\"" }, 1, "id_field: must name a field");
         assert_complains((const char *[]){ "id=\"auto\"", "id_field=\"a.b\"" }, 2, "id_field: means nothing");
         assert_complains((const char *[]){ "manage_template=\"on\"", "index=\"{topic}\"" }, 2,
