@@ -477,6 +477,19 @@ static int audit_all(struct audit *a, const char *const *files, size_t n)
         return code == EX_OK && sum.found != sum.lines ? EX_DATAERR : code;
 }
 
+/* All names that documents may be under; a pattern twice does no harm. */
+static void put_indexes(const struct collector_config *c, struct buf *ret)
+{
+        struct strlist more = collector_route_indexes(c);
+
+        lookup_pattern(c->elasticsearch.index, ret);
+        for (size_t i = 0; i < more.n; i++) {
+                buf_putc(ret, ',');
+                lookup_pattern(more.v[i], ret);
+        }
+        free(more.v);
+}
+
 int audit_main(const struct collector_config *c, const char *const *files, size_t n)
 {
         char host[HOST_NAME_MAX + 1] = "";
@@ -494,7 +507,7 @@ int audit_main(const struct collector_config *c, const char *const *files, size_
                 gethostname(host, sizeof(host) - 1);
                 a.host = host;
         }
-        lookup_pattern(c->elasticsearch.index, &index);
+        put_indexes(c, &index);
         a.lookup = lookup_new(&c->elasticsearch, buf_cstr(&index), &e);
         if (a.lookup) {
                 a.lines = xcalloc(LINES, sizeof(*a.lines));

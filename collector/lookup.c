@@ -169,7 +169,7 @@ int lookup_read(const struct lookup_answer *a, lookup_fn *fn, void *arg, struct 
 
 static int search(struct lookup *l, lookup_fn *fn, void *arg, struct err *e)
 {
-        int r = ask(l, "/_search?filter_path=error.type,error.reason,timed_out,_shards.total,_shards.failed,hits.hits._id,hits.hits._source,"
+        int r = ask(l, "/_search?ignore_unavailable=true&filter_path=error.type,error.reason,timed_out,_shards.total,_shards.failed,hits.hits._id,hits.hits._source,"
                        "hits.total",
                     &l->query, e);
         const struct lookup_answer a = { .node = l->config->urls.v[l->node], .index = l->index, .status = l->status,
@@ -228,7 +228,7 @@ int lookup_path(struct lookup *l, const char *path, lookup_fn *fn, void *arg, st
 bool lookup_refresh(struct lookup *l)
 {
         struct err e = { 0 };
-        return ask(l, "/_refresh", NULL, &e) == 0 && l->status == 200;
+        return ask(l, "/_refresh?ignore_unavailable=true", NULL, &e) == 0 && l->status == 200;
 }
 
 void lookup_pattern(const char *index_template, struct buf *ret)

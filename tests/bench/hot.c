@@ -27,6 +27,7 @@ static struct frame frames[LINES];
 static struct event_stream stream;
 static struct batch *events;            /* as Kafka records, then as documents */
 static struct decoder *decoder;
+static struct decoder *router, *processor;     /* with a rule of `routes`, and with one of `process` */
 static struct collector_stats collector_stats;
 static struct buf out, answer;
 static volatile size_t sum;
@@ -105,6 +106,8 @@ void hot_event(void);
 void hot_ship(void);
 void hot_scan(void);
 void hot_decode(void);
+void hot_route(void);
+void hot_process(void);
 void hot_body(void);
 void hot_answer(void);
 
@@ -159,16 +162,31 @@ __attribute__((noinline)) void hot_scan(void)
                 sum += scan_json(batch_at(events, events->recs[i].value), events->recs[i].value.len, paths, 3, values, NULL);
 }
 
-__attribute__((noinline)) void hot_decode(void)
+static void decode_all(struct decoder *with)
 {
         struct batch *b = batch_new(2 << 20);
 
         for (size_t i = 0; i < LINES; i++) {
                 const struct incoming in = { .cluster = "c", .topic = "logs", .timestamp_ms = 1,
                                              .payload = batch_at(events, events->recs[i].value), .len = events->recs[i].value.len };
-                sum += decode(decoder, &in, b);
+                sum += decode(with, &in, b);
         }
         batch_free(b);
+}
+
+__attribute__((noinline)) void hot_decode(void)
+{
+        decode_all(decoder);
+}
+
+__attribute__((noinline)) void hot_route(void)
+{
+        decode_all(router);
+}
+
+__attribute__((noinline)) void hot_process(void)
+{
+        decode_all(processor);
 }
 
 __attribute__((noinline)) void hot_body(void)
@@ -193,7 +211,8 @@ static const struct path {
         const char *name;
         void (*run)(void);
 } paths[] = { { "frame", hot_frame }, { "escape", hot_escape }, { "event", hot_event },   { "ship", hot_ship },
-              { "scan", hot_scan },   { "decode", hot_decode }, { "body", hot_body },     { "answer", hot_answer } };
+              { "scan", hot_scan },   { "decode", hot_decode }, { "route", hot_route },
+              { "process", hot_process }, { "body", hot_body }, { "answer", hot_answer } };
 
 /* --- the input ------------------------------------------------------------------------------------- */
 
@@ -232,6 +251,20 @@ static void make_events(void)
         batch_free(records);
 }
 
+/* Rules that fit none of the events: what is counted is that they are asked. */
+static void make_rules(void)
+{
+        static struct route_config route = { .when = (char *)"log.level == trace", .to = ROUTE_DROP };
+        static struct process_config process = { .when = (char *)"log.level == trace", .field = (char *)"message" };
+        const struct tablelist routes = { &route, 1 }, processes = { &process, 1 };
+        struct err e = { 0 };
+
+        router = decode_new("logs-{service.name}-default", NULL, &collector_stats, &e);
+        processor = decode_new("logs-{service.name}-default", NULL, &collector_stats, &e);
+        CHECK(router && processor);
+        CHECK(decode_set_routes(router, &routes, &e) == 0 && decode_set_process(processor, &processes, &e) == 0);
+}
+
 static void make_answer(void)
 {
         buf_puts(&answer, "{\"errors\":false,\"items\":[");
@@ -246,6 +279,7 @@ int main(int argc, char **argv)
         make_lines();
         frame_all();
         make_events();
+        make_rules();
         make_answer();
         make_shipper();
         buf_reserve(&out, 4 * text.len);

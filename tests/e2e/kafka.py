@@ -161,19 +161,19 @@ def read_record(batch):
 
 CREATE_ACLS, DELETE_ACLS = (30, 1), (31, 1)
 TOPIC, GROUP = 2, 3                                     # kinds of resources
-LITERAL, READ, DENY = 3, 3, 2
+LITERAL, READ, WRITE, DENY = 3, 3, 4, 2
 
 
-def deny(broker, user, kind, name):
-    """The user may not read a topic, or be in a group, until allow_again."""
+def deny(broker, user, kind, name, what=READ):
+    """The user may not read (or write) a topic, or be in a group, until allow_again."""
     rule = struct.pack(">b", kind) + string(name) + struct.pack(">b", LITERAL) + string(f"User:{user}") + string("*")
-    answer = ask(broker, CREATE_ACLS, array([rule + struct.pack(">bb", READ, DENY)]))
+    answer = ask(broker, CREATE_ACLS, array([rule + struct.pack(">bb", what, DENY)]))
     answer.take("i")                                    # throttle time
     answer.array(lambda: (trust(answer.take("h"), "CreateAcls"), answer.string()))
 
 
-def allow_again(broker, user, kind, name):
+def allow_again(broker, user, kind, name, what=READ):
     rule = struct.pack(">b", kind) + string(name) + struct.pack(">b", LITERAL) + string(f"User:{user}") + string("*")
-    answer = ask(broker, DELETE_ACLS, array([rule + struct.pack(">bb", READ, DENY)]))
+    answer = ask(broker, DELETE_ACLS, array([rule + struct.pack(">bb", what, DENY)]))
     answer.take("i")                                    # throttle time; what was deleted is not looked at
     answer.array(lambda: trust(answer.take("h"), "DeleteAcls")) if answer.rest() else None

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where documents go: through a pipeline, and under which _id, and by rules."""
 import re
+import subprocess
 
 from harness import BIN, ELASTICSEARCH, TAG, Case, Tally, run
 
@@ -83,5 +84,10 @@ class Places(Case):
             counted = metrics["sluice_collector_" + name, (("reason", "route"),)]
             self.check(counted == len(expected), f"{name} is {counted}, not {len(expected)}")
         collector.stop()
+        for name, found in ((rest.name, left - early), (None, left)):
+            said = subprocess.run([BIN / "sluice-collector", "audit", "-c", collector.path, self.logs / "a.log"] if not name else
+                                  [BIN / "sluice-collector", "audit", "--url", ELASTICSEARCH, "--index", name, self.logs / "a.log"],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=60).stdout
+            self.check(f"{self.LINES} lines, {len(found)} found, " in said, f"audit of {name or 'all that routes name'}: {said}")
         Tally(early, other.documents()).check(self)
         Tally(left - early, rest.documents()).check(self)

@@ -2,7 +2,7 @@
 """OpenSearch 2 and 3, and Elasticsearch: data streams, the index template made on demand, and what a rollover lets through."""
 import json
 
-from harness import ELASTICSEARCH, Case, Failure, Index, Tally, address, http, stack
+from harness import BIN, ELASTICSEARCH, Case, Failure, Index, Tally, address, http, run, stack
 
 
 class Products(Case):
@@ -50,6 +50,7 @@ class Products(Case):
         first.run_once()
         Tally(self.lines.tags(), stream.documents()).check(self)
         self.check_is_data_stream(stream)
+        self.audit(first, f"{self.LINES} lines, {self.LINES} found\n")
         self.check_says(first, 0, f"{self.template(stream)} is there")
 
         self.take(server, stream, "again").run_once()
@@ -57,8 +58,14 @@ class Products(Case):
         stream.ask("POST", f"{stream.name}/_rollover")
         self.take(server, stream, "rolled").run_once()
         self.check(stream.count() == 2 * self.LINES, "docs/collector.md says that a rollover lets re-sent ones through")
+        self.audit(first, f"{self.LINES} lines, {self.LINES} found, {self.LINES} more than once\n")
         http("DELETE", f"{stream.url}/_data_stream/{stream.name}")      # the Elasticsearch of the stack does not have it
         http("DELETE", f"{stream.url}/_index_template/{self.template(stream)}")
+
+    def audit(self, collector, said):
+        """By the collector's own configuration, whose index has a field in its name."""
+        out = run(BIN / "sluice-collector", "audit", "-c", collector.path, self.logs / "a.log", timeout=60)
+        self.check(said in out, f"audit: {out}")
 
     def check_is_data_stream(self, stream):
         for name, index in stream.ask("GET", f"{stream.name}/_mapping").items():

@@ -48,7 +48,7 @@ class Slow(Case):
             self.fill(topic, 60_000 if not self.options.long else 500_000)
             collector = self.collector(topic, self.index(), elasticsearch={
                 "urls": [url], "index": "shop", "concurrency": 2, "bulk_bytes": "512 KiB"},
-                kafka={"session_timeout": "6 s", "librdkafka": ["max.poll.interval.ms=10000"]}).start()
+                kafka={"librdkafka": ["max.poll.interval.ms=10000"]}).start()
             self.wait_until("partitions pause", lambda: collector.metric("pauses_total") > 0, 60)
             self.watch(collector, seconds)
         finally:
