@@ -332,6 +332,7 @@ static int count_places(struct audit *a, const struct ident *id, size_t *ret, st
 }
 
 struct names {
+        struct audit *audit;
         struct ident v[NAMES];
         size_t n;
 };
@@ -349,27 +350,91 @@ static void on_name(void *arg, const struct lookup_hit *hit)
         names->v[names->n++] = id;
 }
 
+/* Of the many files that a name has had over time, those that begin as this one does: with its first line, an event of which
+ * that is the first, or what a limit left of it. */
+static void on_head(void *arg, const struct lookup_hit *hit)
+{
+        struct names *names = arg;
+        const struct audit *a = names->audit;
+        const struct audit_line *first = &a->lines[0].at;
+        size_t len = hit->message ? strlen(hit->message) : 0, n = len < first->len ? len : first->len;
+
+        if (hit->message && (len >= first->len || hit->truncated) && memcmp(hit->message, a->texts.data + first->text, n) == 0)
+                on_name(arg, hit);
+}
+
+/* Cuts what a rotation put behind a name: "app.log.1.gz" is "app.log.1", "app.log", "app".  False: nothing is left. */
+static bool cut_name(char *path)
+{
+        char *base = strrchr(path, '/') + 1, *end = base + strlen(base);
+
+        while (end > base && *end != '.' && *end != '-')
+                end--;
+        *end = '\0';
+        return end > base;
+}
+
+/* What was shipped under its name, or under the one it had before it was rotated. */
+static int find_names(struct audit *a, struct names *names, struct err *e)
+{
+        char *path = xstrdup(a->path);
+        int r;
+
+        do
+                r = lookup_heads(a->lookup, path, on_head, names, e);
+        while (r == 0 && names->n < NAMES && cut_name(path));
+        free(path);
+        if (r == 0 && names->n == 0)    /* its first line is changed, or left out */
+                r = lookup_path(a->lookup, a->path, on_name, names, e);
+        return r;
+}
+
+/* How many of the lines at hand stand there as this file's.  Events of several lines are none. */
+static int count_lines(struct audit *a, const struct ident *id, size_t *ret, struct err *e)
+{
+        take_id(a, id);
+        for (size_t i = 0; i < a->n; i++)
+                a->lines[i].state = MISSING;
+        int r = ask_for_lines(a, e);
+        *ret = 0;
+        for (size_t i = 0; i < a->n; i++)
+                *ret += a->lines[i].state == FOUND;
+        return r;
+}
+
+struct best { struct ident id; size_t lines, places; };
+
+static int weigh(struct audit *a, const struct ident *id, struct best *best, struct err *e)
+{
+        size_t lines, places;
+        int r = count_lines(a, id, &lines, e);
+
+        if (r == 0)
+                r = count_places(a, id, &places, e);
+        if (r == 0 && (lines > best->lines || (lines == best->lines && places > best->places)))
+                *best = (struct best){ *id, lines, places };
+        return r;
+}
+
 /* Events of several lines have no line's id, and a copy has another inode: what was shipped from there, or under its name? */
 static int try_places(struct audit *a, struct err *e)
 {
-        struct names names = { 0 };
-        size_t most = 0, count;
-        int r = lookup_path(a->lookup, a->path, on_name, &names, e);
+        struct names names = { .audit = a };
+        struct best best = { 0 };
+        int r = find_names(a, &names, e);
 
-        for (int g = 0; r == 0 && most == 0 && g < AUDIT_GENERATIONS; g++) {
+        for (int g = 0; r == 0 && best.places == 0 && g < AUDIT_GENERATIONS; g++) {
                 struct ident id = audit_file_ident(&a->file, a->host, (uint32_t)g);
-                r = count_places(a, &id, &count, e);
-                if (count > most)
-                        take_id(a, &id);
-                most = count > most ? count : most;
+                r = weigh(a, &id, &best, e);
         }
-        for (size_t i = 0; r == 0 && i < names.n; i++) {
-                r = count_places(a, &names.v[i], &count, e);
-                if (count > most)
-                        take_id(a, &names.v[i]);
-                most = count > most ? count : most;
-        }
-        return r < 0 ? r : most > 0;
+        for (size_t i = 0; r == 0 && i < names.n; i++)
+                r = weigh(a, &names.v[i], &best, e);
+        if (r < 0)
+                return r;
+        if (best.places == 0)
+                best.id = audit_file_ident(&a->file, a->host, 0);
+        take_id(a, &best.id);
+        return best.places > 0;
 }
 
 static int identify(struct audit *a, struct err *e)
@@ -384,8 +449,8 @@ static int identify(struct audit *a, struct err *e)
         if (r == 0)
                 printf("%s: no document of it is there, shipped by host %s or under its name; --host NAME tells another host\n", a->path,
                        a->host);
-        audit_file_close(&a->file);
-        return r < 0 ? r : audit_file_open(&a->file, a->path, e);
+        audit_file_rewind(&a->file);
+        return r < 0 ? r : 0;
 }
 
 /* --- a file ----------------------------------------------------------------------------------- */

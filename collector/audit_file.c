@@ -3,28 +3,122 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 * 1024 };
+#include "base/mem.h"
+#include "event/archive.h"
 
-static bool is_compressed(const char *head, size_t n)
+enum { CHUNK = 256 * 1024, UNPACK_MEMORY = 128 << 20 };
+
+/* --- archives --------------------------------------------------------------------------------- */
+
+/* By its first bytes, whatever it is called. */
+static enum archive_kind kind_of(const char *head, size_t n, bool *ret_unknown)
 {
-        static const struct { const char *magic; size_t len; } kinds[] = {
-                { "\x1f\x8b", 2 }, { "\x04\x22\x4d\x18", 4 }, { "\x28\xb5\x2f\xfd", 4 }, { "BZh", 3 }, { "\xfd" "7zXZ", 5 },
+        static const struct { const char *magic; size_t len; enum archive_kind kind; } kinds[] = {
+                { "\x1f\x8b", 2, ARCHIVE_GZIP },         { "\x04\x22\x4d\x18", 4, ARCHIVE_LZ4 },
+                { "\x28\xb5\x2f\xfd", 4, ARCHIVE_ZSTD }, { "BZh", 3, ARCHIVE_NONE },
+                { "\xfd" "7zXZ", 5, ARCHIVE_NONE },
         };
 
+        *ret_unknown = false;
         for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-                if (n >= kinds[i].len && memcmp(head, kinds[i].magic, kinds[i].len) == 0)
-                        return true;
-        return false;
+                if (n >= kinds[i].len && memcmp(head, kinds[i].magic, kinds[i].len) == 0) {
+                        *ret_unknown = kinds[i].kind == ARCHIVE_NONE;
+                        return kinds[i].kind;
+                }
+        return ARCHIVE_NONE;
+}
+
+static int unnamed_file(struct err *e)
+{
+        const char *dir = getenv("TMPDIR");
+        char *path = xasprintf("%s/sluice-audit.XXXXXX", dir && *dir ? dir : "/tmp");
+        int fd = mkostemp(path, O_CLOEXEC);
+
+        if (fd >= 0)
+                unlink(path);
+        else
+                fd = err_set(e, errno, "%s: %s, to unpack an archive into; $TMPDIR names another directory", path, strerror(errno));
+        free(path);
+        return fd;
+}
+
+static int write_all(int fd, const char *p, size_t n)
+{
+        while (n > 0) {
+                ssize_t some = write(fd, p, n);
+                if (some < 0 && errno != EINTR)
+                        return -errno;
+                p += some > 0 ? some : 0;
+                n -= some > 0 ? (size_t)some : 0;
+        }
+        return 0;
+}
+
+/* All of it into `to`. */
+static int copy_out(const struct audit_file *f, struct archive *a, int to, int64_t *ret_size, struct err *e)
+{
+        char *chunk = xmalloc(CHUNK);
+        int r = 0;
+
+        *ret_size = 0;
+        while (r == 0 && archive_end(a) == ARCHIVE_MORE) {
+                ssize_t n = archive_read(a, *ret_size, chunk, CHUNK);
+                if (n < 0 && n != -EAGAIN)
+                        r = err_set(e, (int)-n, "%s: %s", f->path, strerror((int)-n));
+                else if (n > 0 && (r = write_all(to, chunk, (size_t)n)) < 0)
+                        err_set(e, -r, "what %s unpacks to cannot be written: %s; $TMPDIR names another directory", f->path, strerror(-r));
+                *ret_size += n > 0 && r == 0 ? n : 0;
+        }
+        if (r == 0 && archive_end(a) != ARCHIVE_WHOLE)
+                r = err_set(e, EILSEQ, "%s: is damaged, or not whole: %s", f->path, archive_fault(a));
+        free(chunk);
+        return r;
+}
+
+static int unpack(struct audit_file *f, enum archive_kind kind, struct err *e)
+{
+        int to = unnamed_file(e);
+
+        if (to < 0)
+                return to;
+        struct archive *a = archive_new(f->fd, kind, UNPACK_MEMORY);
+        int r = copy_out(f, a, to, &f->size, e);
+        archive_free(a);
+        if (r < 0) {
+                close(to);
+                return r;
+        }
+        close(f->fd);
+        f->fd = to;
+        f->archive = true;
+        return 0;
+}
+
+/* --- the file --------------------------------------------------------------------------------- */
+
+static int read_head(struct audit_file *f, size_t *ret_n, struct err *e)
+{
+        ssize_t n = pread(f->fd, f->head, sizeof(f->head), 0);
+
+        if (n < 0)
+                return err_set(e, errno, "%s: %s", f->path, strerror(errno));
+        const char *lf = memchr(f->head, '\n', (size_t)n);
+        f->head_len = lf ? (size_t)(lf - f->head) : (size_t)n;
+        *ret_n = (size_t)n;
+        return 0;
 }
 
 static int look(struct audit_file *f, struct err *e)
 {
         struct statx st;
         const int what = STATX_BASIC_STATS | STATX_BTIME;
+        bool unknown;
+        size_t n;
 
         if (statx(f->fd, "", AT_EMPTY_PATH, (unsigned)what, &st) < 0)
                 return err_set(e, errno, "%s: %s", f->path, strerror(errno));
@@ -33,14 +127,16 @@ static int look(struct audit_file *f, struct err *e)
         f->size = (int64_t)st.stx_size;
         f->inode = st.stx_ino;
         f->birth_ns = st.stx_mask & STATX_BTIME ? st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec : 0;
-        ssize_t n = pread(f->fd, f->head, sizeof(f->head), 0);
-        if (n < 0)
-                return err_set(e, errno, "%s: %s", f->path, strerror(errno));
-        if (is_compressed(f->head, (size_t)n))
-                return err_set(e, EILSEQ, "%s: is compressed; unpack it, its lines are then found by what was shipped", f->path);
-        const char *lf = memchr(f->head, '\n', (size_t)n);
-        f->head_len = lf ? (size_t)(lf - f->head) : (size_t)n;
-        return 0;
+        int r = read_head(f, &n, e);
+        if (r < 0)
+                return r;
+        enum archive_kind kind = kind_of(f->head, n, &unknown);
+        if (unknown)
+                return err_set(e, EILSEQ, "%s: is compressed, and neither by gzip nor lz4 nor zstd; unpack it", f->path);
+        if (kind == ARCHIVE_NONE)
+                return 0;
+        r = unpack(f, kind, e);
+        return r < 0 ? r : read_head(f, &n, e);
 }
 
 int audit_file_open(struct audit_file *f, const char *path, struct err *e)
@@ -53,6 +149,13 @@ int audit_file_open(struct audit_file *f, const char *path, struct err *e)
         if (r < 0)
                 audit_file_close(f);
         return r;
+}
+
+void audit_file_rewind(struct audit_file *f)
+{
+        buf_reset(&f->chunk);
+        f->used = 0;
+        f->at = f->offset = f->number = 0;
 }
 
 void audit_file_close(struct audit_file *f)

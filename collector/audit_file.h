@@ -4,7 +4,8 @@
  *      offset                             end
  *      |====== text, at most AUDIT_TEXT ====|\r\n|
  *
- * Reads up to the size the file had when it was opened.  One thread.
+ * Reads up to the size the file had when it was opened.  A compressed one (gzip, LZ4, Zstandard) is unpacked first, into a
+ * file of $TMPDIR or /tmp without a name, which goes with this struct.  One thread.
  */
 #ifndef SLUICE_COLLECTOR_AUDIT_FILE_H
 #define SLUICE_COLLECTOR_AUDIT_FILE_H
@@ -28,7 +29,8 @@ struct audit_line {
 
 struct audit_file {
         const char *path;               /* borrowed */
-        int fd;
+        int fd;                         /* owned; of an archive that of its content */
+        bool archive;
         int64_t size;
         uint64_t inode;
         int64_t birth_ns;
@@ -41,8 +43,10 @@ struct audit_file {
         int64_t offset, number;         /* of the next line */
 };
 
-int audit_file_open(struct audit_file *f, const char *path, struct err *e) MUST_CHECK; /* -EILSEQ: it is compressed */
+int audit_file_open(struct audit_file *f, const char *path, struct err *e) MUST_CHECK; /* -EILSEQ: an archive that is damaged, or of another kind */
 void audit_file_close(struct audit_file *f);
+
+void audit_file_rewind(struct audit_file *f);           /* to its first line */
 
 /* Appends the next line's text to *texts. 1: there is one; 0: the end; -errno. */
 int audit_file_next(struct audit_file *f, struct buf *texts, struct audit_line *ret, struct err *e) MUST_CHECK;

@@ -217,6 +217,16 @@ int lookup_place(struct lookup *l, const char *file_id, int64_t from, int64_t to
         return search(l, fn, arg, e);
 }
 
+int lookup_heads(struct lookup *l, const char *path, lookup_fn *fn, void *arg, struct err *e)
+{
+        begin(l, LOOKUP_HITS);
+        buf_puts(&l->query, "{\"bool\":{\"filter\":[");
+        put_term(&l->query, "log.file.path", path);
+        buf_puts(&l->query, ",{\"term\":{\"log.offset\":0}}]}},"
+                            "\"sort\":[{\"@timestamp\":{\"order\":\"desc\",\"unmapped_type\":\"date\"}}]}");
+        return search(l, fn, arg, e);
+}
+
 int lookup_path(struct lookup *l, const char *path, lookup_fn *fn, void *arg, struct err *e)
 {
         begin(l, 200);

@@ -3,6 +3,7 @@
  *
  *      lookup_ids(the ids of 500 lines)          --> POST /INDEX/_search   {"query":{"ids":{"values":[...]}}, ...}
  *      lookup_place(a file's id, from, to)       --> the documents of a stretch of a file, in the order of their offsets
+ *      lookup_heads(log.file.path)               --> what the files that were shipped under that name begin with, the latest first
  *      lookup_path(log.file.path)                --> which file ids were shipped under that name
  *
  * Every node of elasticsearch.urls is tried before an answer is given up.  Nothing is held but one answer, of at most
@@ -40,6 +41,7 @@ bool lookup_refresh(struct lookup *l);
 /* 0, or -errno with a sentence: EHOSTUNREACH, EACCES (401, 403), ENOENT (no such index), EPROTO (anything else). */
 int lookup_ids(struct lookup *l, const struct buf *quoted_ids, lookup_fn *fn, void *arg, struct err *e) MUST_CHECK;    /* "a","b" */
 int lookup_place(struct lookup *l, const char *file_id, int64_t from, int64_t to, lookup_fn *fn, void *arg, struct err *e) MUST_CHECK;
+int lookup_heads(struct lookup *l, const char *path, lookup_fn *fn, void *arg, struct err *e) MUST_CHECK;
 int lookup_path(struct lookup *l, const char *path, lookup_fn *fn, void *arg, struct err *e) MUST_CHECK;
 
 /* What a whole answer to a search says, whatever stands in it; the functions above read with it.  Everything is borrowed. */

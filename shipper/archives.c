@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "shipper/archive.h"
+#include "event/archive.h"
 #include "shipper/globs.h"
 #include "shipper/siblings.h"
 

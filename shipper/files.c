@@ -12,7 +12,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "shipper/archive.h"
+#include "event/archive.h"
 #include "shipper/checkpoint.h"
 #include "shipper/file.h"
 

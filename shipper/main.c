@@ -25,7 +25,6 @@
 
 #include "base/log.h"
 #include "config/start.h"
-#include "shipper/archive.h"
 #include "shipper/check.h"
 #include "shipper/files.h"
 #include "shipper/journal.h"
@@ -52,8 +51,7 @@ static const char *versions(void)
 
         const char *systemd = journal_version();
 
-        snprintf(text, sizeof(text), "%s\n%s%s%s", versions_text(), archive_versions(), systemd ? "\nlibsystemd " : "",
-                 systemd ? systemd : "");
+        snprintf(text, sizeof(text), "%s%s%s", versions_text(), systemd ? "\nlibsystemd " : "", systemd ? systemd : "");
         return text;
 }
 

@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "shipper/archive.h"
+#include "event/archive.h"
 #include "shipper/multiline.h"
 #include "shipper/weave.h"
 

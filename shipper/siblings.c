@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "shipper/archive.h"
+#include "event/archive.h"
 #include "shipper/globs.h"
 
 static int by_birth(const void *a, const void *b)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "shipper/archive.h"
+#include "event/archive.h"
 #include "shipper/globs.h"
 
 enum { MAX_SCANS = 30 };        /* what is not decided by then never will be: an archive kept beside its file */

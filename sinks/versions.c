@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "config/load.h"
+#include "event/archive.h"
 #include "event/ident.h"
 #include "event/pattern.h"
 #include "sinks/es_answer.h"
@@ -20,9 +21,9 @@ const char *versions_text(void)
 
         snprintf(text, sizeof(text),
                  "librdkafka %s\nlibcurl %s\nyajl %u.%u.%u\nlz4 %s\n"
-                 "libconfig %s\nlibdeflate %s\nlibmicrohttpd %s\nxxhash %u.%u.%u\npcre2 %s",
+                 "libconfig %s\nlibdeflate %s\nlibmicrohttpd %s\nxxhash %u.%u.%u\npcre2 %s\n%s",
                  rd_kafka_version_str(), http_client_version(), yajl / 10000, yajl / 100 % 100, yajl % 100,
                  roll_version(), load_version(), es_body_version(), http_version(), hash / 10000,
-                 hash / 100 % 100, hash % 100, pattern_version());
+                 hash / 100 % 100, hash % 100, pattern_version(), archive_versions());
         return text;
 }

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <zlib.h>
+
 #include "base/mem.h"
 #include "collector/audit_file.h"
 #include "collector/lookup.h"
@@ -125,12 +127,54 @@ static void what_is_no_plain_file_is_refused_with_the_reason(void **state)
 
         assert_int_equal(audit_file_open(&f, p->path, &e), -ENOENT);
         assert_int_equal(audit_file_open(&f, p->dir, &e), -EINVAL);
+        file_write(p->path, "BZh91AY");
+        assert_int_equal(audit_file_open(&f, p->path, &e), -EILSEQ);
+        assert_non_null(strstr(e.msg, "is compressed, and neither by gzip nor"));
         file_write(p->path, "\x1f\x8b\x08");
         assert_int_equal(audit_file_open(&f, p->path, &e), -EILSEQ);
-        assert_non_null(strstr(e.msg, "is compressed"));
+        assert_non_null(strstr(e.msg, "not whole"));
         file_write(p->path, "");
         assert_int_equal(audit_file_open(&f, p->path, &e), 0);
         audit_file_close(&f);
+}
+
+/* Larger than what is read at once; its lines are at the offsets of the file that it was made of. */
+static void the_lines_of_an_archive_are_those_of_its_content(void **state)
+{
+        enum { N = 50000 };
+        struct place *p = *state;
+        struct buf texts = { 0 };
+        struct audit_file f;
+        struct audit_line line;
+        struct err e = { 0 };
+        gzFile gz = gzopen(p->path, "wb");
+        int64_t offset = 0;
+
+        for (int i = 0; i < N; i++)
+                assert_true(gzprintf(gz, "line %d of many\n", i) > 0);
+        assert_int_equal(gzclose(gz), Z_OK);
+        assert_int_equal(audit_file_open(&f, p->path, &e), 0);
+        for (int pass = 0; pass < 2; pass++) {
+                offset = 0;
+                for (int i = 0; i < N; i++) {
+                        char wanted[64];
+                        int len = snprintf(wanted, sizeof(wanted), "line %d of many", i);
+                        buf_reset(&texts);
+                        assert_int_equal(audit_file_next(&f, &texts, &line, &e), 1);
+                        assert_int_equal(line.offset, offset);
+                        assert_int_equal(line.len, len);
+                        assert_memory_equal(texts.data, wanted, line.len);
+                        offset = line.end;
+                }
+                assert_int_equal(audit_file_next(&f, &texts, &line, &e), 0);
+                audit_file_rewind(&f);
+        }
+        assert_int_equal(f.size, offset);
+        buf_reset(&texts);
+        assert_true(audit_file_bytes(&f, 5, 4, &texts));
+        assert_memory_equal(texts.data, "0 of", 4);
+        audit_file_close(&f);
+        buf_fini(&texts);
 }
 
 static void a_template_is_searched_by_every_name_that_it_makes(void **state)
@@ -158,6 +202,7 @@ int main(void)
                 TEST(lines_are_found_across_reads),
                 TEST(a_line_beyond_the_bound_is_cut_and_the_next_one_is_whole),
                 TEST(what_is_no_plain_file_is_refused_with_the_reason),
+                TEST(the_lines_of_an_archive_are_those_of_its_content),
                 cmocka_unit_test(a_template_is_searched_by_every_name_that_it_makes),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

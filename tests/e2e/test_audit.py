@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 from harness import BIN, ELASTICSEARCH, Case
+from scene import COMPRESSORS
 
 
 class Audit(Case):
@@ -21,6 +22,7 @@ class Audit(Case):
         self.everything_is_found()
         self.what_is_missing_or_changed_is_named()
         self.files_are_known_under_other_names_and_inodes()
+        self.archives_are_read()
 
     def ship(self):
         topic, self.documents = self.topic(), self.index()
@@ -79,6 +81,34 @@ class Audit(Case):
         self.check("no index fits" in self.audit(66, "--index", self.documents.name + "-none-*", self.one), "no index")
         self.audit(66, self.logs / "none")
         self.audit(64)
+
+    def archives_are_read(self):
+        """Also where another file has had the name since, with a first line of the same text."""
+        old, lines = self.logs / "app.log.1", [f"{n} of the first file\n" for n in range(300)]
+        current = self.logs / "app.log"
+        topic = self.topic("archives")
+        for text in (["the same head\n"] + lines, ["the same head\n"] + [line.replace("first", "second") for line in lines]):
+            if current.exists():
+                current.rename(old)
+            current.write_text("".join(text))
+            self.shipper(topic, name="archives", paths=("app.log",)).run_once()
+        self.collector(topic, self.documents, name="archives", group="archives").run_once()
+        for kind, command in COMPRESSORS.items():
+            packed = self.logs / f"app.log.1.{kind}"
+            copy = self.logs / "copy.log"
+            shutil.copy(old, copy)
+            subprocess.run(command + [copy], check=True)
+            (self.logs / f"copy.log.{kind}").rename(packed)
+            said = self.audit(0, packed)
+            self.check(f"{packed}: 301 lines, 301 found\n" in said, said)
+            whole = packed.read_bytes()
+            packed.write_bytes(whole[:len(whole) // 2])
+            self.check("is damaged, or not whole" in self.audit(65, packed), "half an archive")
+        many = shutil.copy(self.many, self.logs / "many.log-20261126")
+        subprocess.run(COMPRESSORS["gz"] + [many], check=True)
+        lines, missing = self.many.read_bytes().count(b"\n"), 5            # those of the event that was deleted
+        said = self.audit(65, f"{many}.gz")
+        self.check(f"{lines} lines, {lines - missing} found, {missing} missing\n" in said, said)
 
     def of(self, offset, path):
         return {"query": {"bool": {"filter": [{"term": {"log.offset": offset}}, {"term": {"log.file.path.keyword": str(path)}}]}}}

@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/check.h"
-#include "shipper/archive.h"
+#include "event/archive.h"
 
 enum { MEMORY = 1 << 20, MOST = 4 << 20 };      /* unpacked: a small input can hold a lot */
 

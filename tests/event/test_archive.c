@@ -17,7 +17,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "shipper/archive.h"
+#include "event/archive.h"
 
 enum { MEMORY = 8 << 20 };
 

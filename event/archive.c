@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "shipper/archive.h"
+#include "event/archive.h"
 
 #include <errno.h>
 #include <lz4frame.h>

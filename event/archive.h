@@ -16,8 +16,8 @@
  * Memory: the window is as large as the largest read, and the decoder needs what the file was compressed with, up to a limit.
  * One thread.
  */
-#ifndef SLUICE_SHIPPER_ARCHIVE_H
-#define SLUICE_SHIPPER_ARCHIVE_H
+#ifndef SLUICE_EVENT_ARCHIVE_H
+#define SLUICE_EVENT_ARCHIVE_H
 
 #include <stdbool.h>
 #include <stddef.h>
