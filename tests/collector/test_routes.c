@@ -137,8 +137,9 @@ static void the_first_rule_that_fits_counts(void **state)
 /* Of the whole output; a rule's own goes before it, and an index that is a data stream has none. */
 static void a_field_chooses_the_shard_of_every_document(void **state)
 {
-        static const char event[] = "{\"@timestamp\":\"2026-11-23T10:00:00.123Z\",\"event\":{\"id\":\"s1.abcdefghijklmnopqrstuv\"},"
-                                    "\"message\":\"n\",\"user\":{\"id\":%d},\"n\":8}";
+        static const char *const event =
+                "{\"@timestamp\":\"2026-11-23T10:00:00.123Z\",\"event\":{\"id\":\"s1.abcdefghijklmnopqrstu%d\"},\"message\":\"n\","
+                "\"log\":{\"file\":{\"path\":\"/a\",\"id\":\"abcdefghijklmnopqrstuv\"},\"offset\":%d},\"service\":{\"name\":\"shop\"}}";
         struct collector_config c = load_fine("routes = ( { topics = [ \"own\" ]; index = \"a\"; routing = \"n\"; },\n"
                                               "{ topics = [ \"stream\" ]; index = \"logs-a-b\"; pipeline = \"p\"; },\n"
                                               "{ topics = [ \"index\" ]; index = \"b\"; },\n"
@@ -149,9 +150,9 @@ static void a_field_chooses_the_shard_of_every_document(void **state)
         (void)state;
 
         /* Alike but for what chooses the shard. */
-        assert_int_equal(decode_set_routing(plain, "user.id", &e), 0);
+        assert_int_equal(decode_set_routing(plain, "log.offset", &e), 0);
         for (int i = 0; i < 6; i++) {
-                char *text = xasprintf(event, i), *wanted = xasprintf("routing=%d ", i);
+                char *text = xasprintf(event, i, i), *wanted = xasprintf("routing=%d ", i);
                 assert_string_equal(route(plain, "logs", text).headers, wanted);
                 free(text);
                 free(wanted);

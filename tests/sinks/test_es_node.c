@@ -227,6 +227,11 @@ static void what_the_cluster_names_comes_and_goes_and_what_was_configured_stays(
                 assert_ptr_not_equal(es_nodes_pick(ns, 0, NULL, NULL), d);
 
         /* Back again it is what it was. */
+        assert_true(name(ns, "http://d", NULL));
+        struct es_node *e = node_of(ns, "http://e");
+        assert_int_equal(e->state, ES_NODE_CLOSED);
+        for (int i = 0; i < 10; i++)
+                assert_ptr_not_equal(es_nodes_pick(ns, 0, NULL, NULL), e);
         assert_true(name(ns, "http://d", "http://e"));
         assert_ptr_equal(node_of(ns, "http://d"), d);
         assert_int_equal(d->state, ES_NODE_OPEN);
