@@ -130,6 +130,12 @@ static bool same_head(const struct file *f, int fd)
         return n >= 0 && file_head_fits(f, head, (size_t)n);
 }
 
+static void saw_whole(struct file *f, const struct file_stat *st)
+{
+        f->size = st->size;
+        f->intact_ns = st->mtime_ns;
+}
+
 void file_look(struct file *f)
 {
         struct file_stat st;
@@ -138,7 +144,7 @@ void file_look(struct file *f)
         if (fd >= 0 && file_stat(fd, "", &st) == 0 && file_stat_is(&st, f) && !f->spent) {
                 f->cut |= st.size < f->read || !same_head(f, fd) || !mark_check(&f->marks.last, fd);
                 if (!f->cut)
-                        f->size = st.size;
+                        saw_whole(f, &st);
         }
         if (fd >= 0 && fd != f->fd)
                 close(fd);
@@ -178,7 +184,7 @@ int file_take(struct file *f, int fd)
         f->spent = f->spent && st.size == f->size;
         f->cut = !f->spent && (st.size < f->read || !same_head(f, fd) || !mark_check(&f->marks.last, fd));
         if (!f->cut)
-                f->size = st.size;      /* else how much there was is still to be told */
+                saw_whole(f, &st);      /* else how much there was is still to be told */
         return 0;
 }
 

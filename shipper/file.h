@@ -128,6 +128,8 @@ struct file {
         bool polled;                    /* the kernel does not tell when it grows */
         int64_t poll_due_ms;
         int64_t mtime_ns;               /* at the end that was last read; 0: it is read again in any case */
+        int64_t intact_ns;              /* when it had been written to, the last time it was seen not to be cut; 0: never seen */
+        int64_t anew_ns;                /* nothing was read since it was cut: intact_ns of the generation before; 0: it was */
         unsigned scan;                  /* the last scan that saw it under a name */
         int64_t quiet_since_ms;         /* when it was last found with nothing to read */
 };

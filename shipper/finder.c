@@ -96,6 +96,32 @@ static void list_siblings(const struct finder *s, const struct file *f, struct s
         free(stem);
 }
 
+/* Of one whose turn to be looked at has not come, and which will go on in it if it was cut or is gone. */
+static bool is_copy_of_another(const struct finder *s, const struct sibling *one)
+{
+        const struct file *f;
+
+        for (size_t i = 0; (f = map_next(&s->known->by_key, &i)) != NULL;)
+                if ((f->state == FILE_KNOWN || f->cut) && one->st.birth_ns >= f->birth_ns && siblings_is_copy(one->path, f))
+                        return true;
+        return false;
+}
+
+/* It came and went while nobody looked. */
+static void add_sibling(struct finder *s, const struct sibling *one, const struct file *old, const struct input_config *input)
+{
+        const struct input_config *own = globs_match(&s->config->inputs, one->path);
+
+        if (known_get(s->known, &one->st) || globs_excluded(input, one->path) || siblings_is_copy(one->path, old))
+                return;
+        if (is_copy_of_another(s, one))
+                return;
+        if (one->hidden)
+                known_add(s->known, old->path, one->path, input, &one->st, true);
+        else
+                known_add(s->known, one->path, NULL, own ? own : input, &one->st, true);
+}
+
 void finder_cut(struct finder *s, struct file *f)
 {
         struct turns *turns = &s->known->turns;
@@ -108,6 +134,36 @@ void finder_cut(struct finder *s, struct file *f)
         else if (!archives_cut(s->archives, f, &next))
                 next = known_next_generation(s->known, f);
         turns_push(turns, next);
+        siblings_fini(&all);
+}
+
+/* It holds what one of them held or holds, which stood at f's place or stands there. */
+static bool is_copy_of_relative(const struct finder *s, const struct file *f, const struct sibling *one)
+{
+        const char *slash = strrchr(f->path, '/'), *name = slash ? slash + 1 : f->path;
+        size_t dir = (size_t)(name - f->path);
+        const struct file *g;
+
+        for (size_t i = 0; (g = map_next(&s->known->by_key, &i)) != NULL;)
+                if (strncmp(g->path, f->path, dir) == 0 &&
+                    (strcmp(g->path + dir, name) == 0 || globs_is_sibling(g->path + dir, name)) &&
+                    siblings_is_copy(one->path, g))
+                        return true;
+        return siblings_is_prefix(one->path, f);
+}
+
+void finder_begun(struct finder *s, struct file *f)
+{
+        struct siblings all;
+
+        list_siblings(s, f, &all);
+        for (size_t i = 0; i < all.n; i++) {
+                const struct sibling *one = &all.v[i];
+                if (one->st.birth_ns >= f->anew_ns && one->st.size > 0 && !known_get(s->known, &one->st) &&
+                    !is_copy_of_relative(s, f, one))
+                        add_sibling(s, one, f, f->input);
+        }
+        f->anew_ns = 0;
         siblings_fini(&all);
 }
 
@@ -209,13 +265,20 @@ static struct file *original_at(struct finder *s, const char *path)
 /* An empty one is about to be filled; what it is shows then. */
 static bool is_copy_of(struct finder *s, const char *origin, const char *path, const struct file_stat *st)
 {
-        const struct file *f = original_at(s, origin);
+        struct file *f = original_at(s, origin);
 
         if (!f)
                 return false;
         if (st->size == 0)
                 return true;
-        return f->cut || f->state == FILE_KNOWN ? siblings_is_copy(path, f) : siblings_is_prefix(path, f);
+        if (f->state != FILE_KNOWN && !f->cut) {
+                if (siblings_is_prefix(path, f))
+                        return true;
+                file_look(f);           /* was it cut just now? */
+                if (!f->cut)
+                        return false;
+        }
+        return siblings_is_copy(path, f);
 }
 
 /* Nothing stands in path, which is new, but what a file holds, or held before it was cut, that it is named after. */
@@ -262,32 +325,6 @@ static void seen_sibling(struct finder *s, const struct sibling *one, const stru
                 seen_at(s, f, one->path, &one->st);
 }
 
-/* Of one whose turn to be looked at has not come, and which will go on in it if it was cut or is gone. */
-static bool is_copy_of_another(const struct finder *s, const struct sibling *one)
-{
-        const struct file *f;
-
-        for (size_t i = 0; (f = map_next(&s->known->by_key, &i)) != NULL;)
-                if ((f->state == FILE_KNOWN || f->cut) && one->st.birth_ns >= f->birth_ns && siblings_is_copy(one->path, f))
-                        return true;
-        return false;
-}
-
-/* It came and went while nobody looked. */
-static void add_sibling(struct finder *s, const struct sibling *one, const struct file *old, const struct input_config *input)
-{
-        const struct input_config *own = globs_match(&s->config->inputs, one->path);
-
-        if (known_get(s->known, &one->st) || globs_excluded(input, one->path) || siblings_is_copy(one->path, old))
-                return;
-        if (is_copy_of_another(s, one))
-                return;
-        if (one->hidden)
-                known_add(s->known, old->path, one->path, input, &one->st, true);
-        else
-                known_add(s->known, one->path, NULL, own ? own : input, &one->st, true);
-}
-
 /* old's path holds another file now, or none: find old again, and what came and went between. */
 static void search_siblings(struct finder *s, struct file *old)
 {
@@ -296,6 +333,7 @@ static void search_siblings(struct finder *s, struct file *old)
         const struct input_config *input = globs_match(&s->config->inputs, base);
         struct siblings all;
 
+        s->known->unordered = true;
         siblings_list_archives(&all, base);
         for (size_t i = 0; i < all.n; i++)
                 seen_sibling(s, &all.v[i], input);
@@ -375,6 +413,18 @@ void finder_poll(struct finder *s, const char *path)
                 known_poll(s->known, f);
 }
 
+/* By the time it is read it may be cut again, and its copies compressed or gone. */
+static void look_at_waiting(struct finder *s, struct file *f)
+{
+        if (!f->named && f->fd >= 0)
+                known_name(s->known, f);        /* or a cut would not show */
+        file_look(f);
+        if (!f->cut || f->state != FILE_READY || f->packed)
+                return;
+        turns_remove(&s->known->turns, f);
+        finder_cut(s, f);
+}
+
 void finder_touched(struct finder *s, const char *path)
 {
         struct file *f = known_at(s->known, path);
@@ -383,7 +433,7 @@ void finder_touched(struct finder *s, const char *path)
         if (f && f->state != FILE_KNOWN) {
                 turns_touch(&s->known->turns, f);
                 if (f->older || !ship_has_room(s->ship))
-                        file_look(f);   /* a truncation may be overwritten by the time it is read */
+                        look_at_waiting(s, f);
         } else if ((input = globs_match(&s->config->inputs, path)) != NULL)
                 finder_found(s, path, input);
 }
@@ -397,8 +447,11 @@ void finder_moved(struct finder *s, const char *from, const char *to)
                 return;
         struct file *f = known_get(s->known, &st);
         if (f) {
+                bool was_found = known_at(s->known, to) == f;
                 f->input = input;
                 seen_at(s, f, to, &st);
+                if (was_found)
+                        known_stood(s->known, f, from);
         } else if (!globs_is_archive(to) && !too_old(s, input, &st) &&
                    (globs_match(&s->config->inputs, from) || st.birth_ns > s->started_ns) && !is_copy(s, to, &st)) {
                 /* It stood under a name of ours and was renamed before we could look. */
@@ -639,6 +692,14 @@ static void add_unseen(struct finder *s)
                 else if (!copy && !is_copy_of_another(s, &one) && !known_get(s->known, &one.st))
                         known_add(s->known, path, NULL, input, &one.st, true);
         }
+}
+
+bool finder_replaced(struct finder *s)
+{
+        bool replaced = s->known->replaced;
+
+        s->known->replaced = false;
+        return replaced;
 }
 
 void finder_scanned(struct finder *s)

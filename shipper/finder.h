@@ -10,7 +10,8 @@
  * ("a.log.1"), and what was born after it and rotated away unseen is shipped too.
  *
  * A new file that holds the same as a known one which it is named after is a copy: it is left alone as long as the known
- * one is as it was.  When that is truncated or vanishes the copy is it: reading goes on there under the same ids.  One thread.
+ * one is as it was.  When that is truncated or vanishes the copy is it: reading goes on there under the same ids.  When it was
+ * cut more than once before anybody looked, the copies of what stood there in between are files of their own.  One thread.
  */
 #ifndef SLUICE_SHIPPER_FINDER_H
 #define SLUICE_SHIPPER_FINDER_H
@@ -49,10 +50,15 @@ void finder_dir(struct finder *s, const char *dir);             /* where names t
 void finder_scanning(struct finder *s);                         /* all patterns are about to be matched ... */
 void finder_scanned(struct finder *s);                          /* ... and were */
 
+/* Since it was asked last a file took the place of another: what came and went between the two is told by events that the
+ * kernel has already. */
+bool finder_replaced(struct finder *s);
+
 static inline bool finder_news(const struct finder *s) { return s->news > 0; }  /* of the last scan */
 
 /* What the read of f tells, which is in no queue. */
 void finder_cut(struct finder *s, struct file *f);      /* what stood in it is gone, unless a copy has it; it starts anew */
+void finder_begun(struct finder *s, struct file *f);    /* f->anew_ns: its head is known now; it may have been cut more than once */
 void finder_deleted(struct finder *s, struct file *f);  /* it is read to its end and has no name: a copy is it, or it ends */
 
 /* Opens f, which was closed and is about to be read.  False: it is not to be read now. */

@@ -45,6 +45,7 @@ static void stand_at(struct known *k, struct file *f, uint64_t place)
                 return;
         turns_touch(&k->turns, before);
         order_after(f, before);
+        k->replaced = true;
 }
 
 static void take_place(struct known *k, struct file *f)
@@ -73,10 +74,10 @@ void known_stood(struct known *k, struct file *f, const char *path)
 {
         if (known_at(k, path)) {
                 k->unordered = true;    /* its successor was quicker */
-                return;
+        } else if (map_get(&k->by_path, f->left) != f) {
+                f->left = path_key(path);
+                stand_at(k, f, f->left);
         }
-        f->left = path_key(path);
-        stand_at(k, f, f->left);
 }
 
 static void own(struct known *k, struct file *f)
@@ -125,13 +126,16 @@ void known_end(struct known *k, struct file *f, const char *why)
         positions_add(k->positions, f);
 }
 
-/* Takes the place of f, which is not in by_key any more or about to leave it, and starts there anew with descriptor fd. */
-static struct file *successor(struct known *k, const struct file *f, const char *path, const struct file_stat *st, int fd)
+/* Takes the place of f, which is not in by_key any more or about to leave it, and starts there anew with descriptor fd.
+ * intact_ns: of f, as long as that stood there. */
+static struct file *successor(struct known *k, const struct file *f, const char *path, const struct file_stat *st, int fd,
+                              int64_t intact_ns)
 {
         struct file *g = file_new(path, f->input, st);
 
         g->generation = f->generation + 1;
         g->rotated = f->rotated;
+        g->anew_ns = f->anew_ns ? f->anew_ns : intact_ns;
         if (f->polled)
                 known_poll(k, g);
         g->fd = fd;
@@ -141,6 +145,8 @@ static struct file *successor(struct known *k, const struct file *f, const char 
         g->replaces = true;
         own(k, g);
         file_enter(g, FILE_READY, "starts again");
+        if (fd >= 0)
+                known_name(k, g);       /* it may be cut again before it is read */
         return g;
 }
 
@@ -159,7 +165,7 @@ struct file *known_next_generation(struct known *k, struct file *f)
         f->fd = -1;
         f->superseded = true;
         known_end(k, f, "truncated");
-        struct file *g = successor(k, f, f->path, &st, fd);
+        struct file *g = successor(k, f, f->path, &st, fd, f->intact_ns);
         if (older)
                 order_after(g, older);
         /* Under the old row's key until it has a name of its own. */
@@ -204,7 +210,7 @@ struct file *known_part(struct known *k, struct file *f)
         f->cut = false;
         f->scanned = f->read;
         move_out(k, f);
-        struct file *g = successor(k, f, f->path, &st, fd);
+        struct file *g = successor(k, f, f->path, &st, fd, f->intact_ns);
         stand_beside(k, g, f);
         return g;
 }
@@ -239,7 +245,7 @@ bool known_follow(struct known *k, struct file *f, const char *path, const struc
                   struct file **ret)
 {
         const struct file_stat st = { .inode = f->inode, .birth_ns = f->birth_ns };
-        int64_t seen = f->size;
+        int64_t seen = f->size, intact_ns = f->intact_ns;
         int old_fd = f->fd;
 
         disown(k, f);
@@ -253,7 +259,8 @@ bool known_follow(struct known *k, struct file *f, const char *path, const struc
         own(k, f);
         say_followed(k, f, from, seen, cut);
         if (cut) {
-                *ret = successor(k, f, from, &st, old_fd);
+                *ret = successor(k, f, from, &st, old_fd, intact_ns);
+                f->anew_ns = 0;
                 (*ret)->rotated = !globs_match(&k->config->inputs, from);
                 stand_beside(k, *ret, f);
         } else if (old_fd >= 0) {

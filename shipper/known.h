@@ -35,6 +35,7 @@ struct known {
         struct map by_path;                     /* hash of path -> the file that was last seen there, gone or not */
         unsigned scan;                          /* number of the scan under way */
         bool unordered;                         /* some were found of which it is not known what stood before them */
+        bool replaced;                          /* one took the place of another since watch asked */
 };
 
 void known_init(struct known *k, struct loop *loop, const struct shipper_config *config, struct shipper_stats *stats);

@@ -31,6 +31,7 @@ static void at_end(struct tail *t, struct file *f)
                 return;
         }
         f->size = st.size;
+        f->intact_ns = st.mtime_ns;
         f->spent = f->spent && st.size < f->read;
         if (st.size < f->scanned)
                 f->scanned = f->read; /* cut back inside an unfinished line */
@@ -125,7 +126,10 @@ static void read_file(struct tail *t, struct file *f, int64_t *budget)
                 return;
         }
         make_stream(t, f);
-        switch (reader_read(t->reader, f, budget)) {
+        enum read_outcome outcome = reader_read(t->reader, f, budget);
+        if (f->anew_ns && f->named && outcome != READ_CUT)
+                finder_begun(&t->finder, f);
+        switch (outcome) {
         case READ_MORE:
                 turns_push(&t->known.turns, f);
                 break;

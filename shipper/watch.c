@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -163,44 +164,6 @@ static void visit_all(struct watch *w, const char *dir)
         }
 }
 
-/* Whether a scan is but a safety net: the kernel tells of all that may happen. */
-static bool all_is_told(const struct watch *w)
-{
-        const struct input_config *in = w->config->inputs.v;
-
-        for (size_t i = 0; i < w->config->inputs.n; i++)
-                for (size_t p = 0; p < in[i].paths.n; p++)
-                        if (globs_dirs_may_come(in[i].paths.v[p]))
-                                return false;
-        return w->io.fd >= 0 && w->unwatched == 0 && w->absent == 0 && w->polled.len == 0;
-}
-
-/* Twice as long after each scan that has found nothing by itself. */
-static int64_t next_interval(const struct watch *w)
-{
-        int64_t least = w->config->scan_interval_ms, most = SCAN_SLACK * least;
-
-        if (finder_news(w->finder) || !all_is_told(w))
-                return least;
-        return 2 * w->interval_ms < most ? 2 * w->interval_ms : most;
-}
-
-void watch_scan(struct watch *w)
-{
-        finder_scanning(w->finder);
-        w->unwatched = w->absent = 0;
-        visit_all(w, NULL);
-        tell_unwatched(w);
-        finder_scanned(w->finder);
-        w->interval_ms = next_interval(w);
-        timer_arm(w->loop, &w->scan_timer, w->interval_ms);
-}
-
-static void scan_due(struct timer *t)
-{
-        watch_scan(t->arg);
-}
-
 /* --- inotify --------------------------------------------------------------------------------- */
 
 static void forget_half_rename(struct watch *w)
@@ -257,19 +220,78 @@ static void on_event(struct watch *w, const struct inotify_event *ev)
         }
 }
 
-static void on_inotify(struct io *io, uint32_t events)
+static ssize_t read_events(struct watch *w)
 {
-        struct watch *w = io->arg;
         _Alignas(struct inotify_event) char buffer[16 * 1024];
+        ssize_t n = read(w->io.fd, buffer, sizeof(buffer));
 
-        (void)events;
-        /* One buffer a turn: a writer that is faster than we are must not keep the loop here. */
-        ssize_t n = read(io->fd, buffer, sizeof(buffer));
         for (char *p = buffer; n > 0 && p < buffer + n;) {
                 const struct inotify_event *ev = (const struct inotify_event *)(void *)p;
                 on_event(w, ev);
                 p += sizeof(*ev) + ev->len;
         }
+        return n;
+}
+
+/* Before a file that took the place of another is read, what is known of those between: the events that are there by now. */
+static void read_replacements(struct watch *w)
+{
+        int pending;
+
+        while (finder_replaced(w->finder) && w->io.fd >= 0 && ioctl(w->io.fd, FIONREAD, &pending) == 0)
+                for (ssize_t n; pending > 0 && (n = read_events(w)) > 0;)
+                        pending -= (int)n;
+}
+
+static void on_inotify(struct io *io, uint32_t events)
+{
+        struct watch *w = io->arg;
+
+        (void)events;
+        /* One buffer a turn: a writer that is faster than we are must not keep the loop here. */
+        read_events(w);
+        read_replacements(w);
+}
+
+/* --- when to scan ---------------------------------------------------------------------------- */
+
+/* Whether a scan is but a safety net: the kernel tells of all that may happen. */
+static bool all_is_told(const struct watch *w)
+{
+        const struct input_config *in = w->config->inputs.v;
+
+        for (size_t i = 0; i < w->config->inputs.n; i++)
+                for (size_t p = 0; p < in[i].paths.n; p++)
+                        if (globs_dirs_may_come(in[i].paths.v[p]))
+                                return false;
+        return w->io.fd >= 0 && w->unwatched == 0 && w->absent == 0 && w->polled.len == 0;
+}
+
+/* Twice as long after each scan that has found nothing by itself. */
+static int64_t next_interval(const struct watch *w)
+{
+        int64_t least = w->config->scan_interval_ms, most = SCAN_SLACK * least;
+
+        if (finder_news(w->finder) || !all_is_told(w))
+                return least;
+        return 2 * w->interval_ms < most ? 2 * w->interval_ms : most;
+}
+
+void watch_scan(struct watch *w)
+{
+        finder_scanning(w->finder);
+        w->unwatched = w->absent = 0;
+        visit_all(w, NULL);
+        tell_unwatched(w);
+        finder_scanned(w->finder);
+        w->interval_ms = next_interval(w);
+        timer_arm(w->loop, &w->scan_timer, w->interval_ms);
+        read_replacements(w);
+}
+
+static void scan_due(struct timer *t)
+{
+        watch_scan(t->arg);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */

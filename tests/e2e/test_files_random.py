@@ -81,8 +81,6 @@ class World:
     def rotate(self, name):
         if not self.exists(name):
             return
-        if self.copies[name]:
-            self.settle()               # nobody knows the copy of what stood in a file for milliseconds
         self.make_room(name)
         if self.copies[name]:
             self.s.copy(name, name + ".1")

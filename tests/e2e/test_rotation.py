@@ -121,6 +121,33 @@ def copytruncate_under_a_pattern_that_matches_the_copy(s):
     s.write("a.log", 50)
 
 
+@row()
+def copytruncate_twice_at_once(s):
+    s.write("a.log", 200)
+    yield
+    s.write("a.log", 50)
+    s.copy("a.log", "a.log.1")
+    s.truncate("a.log")
+    s.write("a.log", 50)
+    s.rename("a.log.1", "a.log.2")
+    s.copy("a.log", "a.log.1")
+    s.truncate("a.log")
+    s.write("a.log", 50)
+
+
+@row()
+def copytruncate_three_times_at_once(s):
+    s.write("a.log", 200)
+    yield
+    for generation in range(3):
+        s.write("a.log", 50)
+        for i in range(generation, 0, -1):
+            s.rename(f"a.log.{i}", f"a.log.{i + 1}")
+        s.copy("a.log", "a.log.1")
+        s.truncate("a.log")
+    s.write("a.log", 50)
+
+
 def compressed(kind):
     def renamed_and_compressed(s):
         s.write("a.log", 200)

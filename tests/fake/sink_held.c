@@ -101,8 +101,15 @@ void sink_held_answer(struct sink *s, size_t i, enum verdict v, unsigned status,
 
 void sink_held_answer_all(struct sink *s, enum verdict v)
 {
-        while (sink_held_count(s) > 0)
-                sink_held_answer(s, 0, v, 0, NULL);
+        struct sink_held *h = (struct sink_held *)s;
+
+        for (struct batch *b; (b = h->first) != NULL;) {
+                h->first = next_of(b);
+                for (size_t i = 0; i < b->n; i++)
+                        batch_settle(b, &b->recs[i], v, 0, NULL, 0);
+                b->item.next = NULL;
+                sink_done(s, &b);
+        }
 }
 
 static void close_held(struct sink *s)

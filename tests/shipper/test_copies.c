@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "tests/fake/rig.h"
@@ -341,6 +342,142 @@ static void a_file_that_waited_for_room_is_found_in_its_copy(void **state)
         rig_free(r);
 }
 
+/* --- cut more than once ---------------------------------------------------------------------- */
+
+/* As logrotate does it, before anybody looks. */
+static void copy_and_cut(const struct rig *r, const char *then)
+{
+        char *second = rig_path(r, "a.log.1");
+
+        if (access(second, F_OK) == 0)
+                rig_move(r, "a.log.1", "a.log.2");
+        free(second);
+        rig_copy(r, "a.log", "a.log.1");
+        rig_write(r, "a.log", then);
+}
+
+static void what_stood_there_between_two_cuts_is_read_in_its_copy(void **state)
+{
+        (void)state;
+        for (size_t p = 0; p < ARRAY_LEN(patterns); p++)
+                for (int seen_empty = 0; seen_empty < 2; seen_empty++) {
+                        struct rig *r = rig_new(patterns[p]);
+                        print_message("%s, %s\n", patterns[p], seen_empty ? "cut, then once more" : "at once");
+                        rig_start(r);
+                        rig_append(r, "a.log", "one\n");
+                        rig_answer(r);
+                        rig_append(r, "a.log", "two\n");
+                        copy_and_cut(r, seen_empty ? "" : "three\n");
+                        if (seen_empty) {
+                                rig_turns(r);
+                                rig_append(r, "a.log", "three\n");
+                        }
+                        copy_and_cut(r, "four\n");
+                        rig_turns(r);
+                        watch_scan(r->watch);
+                        rig_turns(r);
+                        assert_int_equal(rig_held(r), 3);
+                        assert_true(rig_shipped(r, "two") && rig_shipped(r, "three") && rig_shipped(r, "four"));
+                        assert_int_equal(lost(r), 0);
+                        rig_answer(r);
+                        rig_kill_and_start(r);
+                        rig_turns(r);
+                        assert_int_equal(rig_held(r), 0);
+                        rig_free(r);
+                }
+}
+
+/* With the output behind, a file may be cut many times before it is its turn, and its copies go on. */
+static void a_file_that_waits_is_followed_from_copy_to_copy(void **state)
+{
+        struct rig *r = rig_new("a*.log");
+        char line[1000];
+
+        (void)state;
+        memset(line, 'x', sizeof(line));
+        memcpy(line + sizeof(line) - 2, "\n", 2);
+        r->max_bytes = 64 * 1024;
+        rig_append(r, "a.log", "one\n");
+        rig_start(r);
+        rig_answer(r);
+        for (int i = 0; i < 400; i++)
+                rig_append(r, "another.log", line);
+        rig_turns(r);                   /* the sink is full */
+        rig_append(r, "a.log", "two\n");
+        rig_turns(r);
+        copy_and_cut(r, "three\n");
+        rig_turns(r);
+        copy_and_cut(r, "four\n");
+        rig_turns(r);
+        rig_remove(r, "a.log.2");       /* it is open by now */
+        rig_remove(r, "a.log.1");
+        rig_turns(r);
+        bool two = false, three = false, four = false;
+        for (int i = 0; i < 50; i++) {
+                rig_turns(r);
+                two |= rig_shipped(r, "two");
+                three |= rig_shipped(r, "three");
+                four |= rig_shipped(r, "four");
+                rig_answer(r);
+        }
+        assert_true(two && three && four);
+        assert_int_equal(lost(r), 0);
+        rig_free(r);
+}
+
+/* A copy beside a file that is cut later, and one that was there before. */
+static void other_copies_are_not_taken_for_what_stood_between(void **state)
+{
+        struct rig *r = rig_new("a.log");
+
+        (void)state;
+        rig_append(r, "a.log.old", "of another time\n");
+        rig_start(r);
+        rig_append(r, "a.log", "one\n");
+        rig_answer(r);
+        rig_copy(r, "a.log", "a.log.bak");
+        rig_append(r, "a.log", "two\n");
+        rig_answer(r);
+        copy_and_cut(r, "three\n");
+        rig_copy(r, "a.log", "a.log.new");
+        rig_append(r, "a.log", "four\n");
+        rig_answer(r);
+        assert_int_equal(stat_get(&r->stats.lines_read), 4);
+        assert_int_equal(lost(r), 0);
+        rig_free(r);
+}
+
+/* No copy: as much is counted as the file was known to hold, to the byte. */
+static void what_no_copy_holds_is_counted_exactly(void **state)
+{
+        struct rig *r = rig_new("*.log");
+        char line[1000];
+
+        (void)state;
+        memset(line, 'x', sizeof(line));
+        memcpy(line + sizeof(line) - 2, "\n", 2);
+        r->max_bytes = 64 * 1024;
+        rig_start(r);
+        for (int i = 0; i < 400; i++)
+                rig_append(r, "a.log", line);
+        rig_turns(r);
+        rig_append(r, "a.log", line);   /* seen, not read */
+        rig_turns(r);
+        int64_t read = stat_get(&r->stats.bytes_read);
+        assert_in_range(read, 1, 400 * 999);
+        rig_write(r, "a.log", "new\n");
+        bool fresh = false;
+        for (int i = 0; i < 50 && !fresh; i++) {
+                rig_answer(r);
+                rig_turns(r);
+                fresh = rig_shipped(r, "new");
+        }
+        assert_true(fresh);
+        assert_int_equal(stat_get(&r->stats.bytes_read), read + 4);
+        assert_int_equal(stat_get(&r->stats.lost_truncated), 401 * 999 - read);
+        rig_free(r);
+}
+
 static void without_a_copy_the_loss_is_counted(void **state)
 {
         struct rig *r = rig_new("*.log");
@@ -375,6 +512,10 @@ int main(void)
                 cmocka_unit_test(equal_heads_are_not_copies),
                 cmocka_unit_test(a_copy_that_lacks_the_last_lines_is_known_all_the_same),
                 cmocka_unit_test(a_file_that_waited_for_room_is_found_in_its_copy),
+                cmocka_unit_test(what_stood_there_between_two_cuts_is_read_in_its_copy),
+                cmocka_unit_test(a_file_that_waits_is_followed_from_copy_to_copy),
+                cmocka_unit_test(other_copies_are_not_taken_for_what_stood_between),
+                cmocka_unit_test(what_no_copy_holds_is_counted_exactly),
                 cmocka_unit_test(without_a_copy_the_loss_is_counted),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
