@@ -28,6 +28,7 @@ struct checkpoint {
         bool is_new;                    /* there was none */
         int64_t complete_ns;            /* the file's time of change when it was opened ... */
         bool hold_time;                 /* ... which it keeps until it is said to be complete again */
+        int64_t until_ns;               /* what was said then, for the next flush; 0: nothing */
         bool broken;                    /* an append failed: what stands there may be torn */
 };
 
@@ -329,7 +330,7 @@ bool checkpoint_is_new(const struct checkpoint *c)
 
 bool checkpoint_dirty(const struct checkpoint *c)
 {
-        return c->pending.len > 0;
+        return c->pending.len > 0 || c->until_ns > 0;
 }
 
 static int write_all(int fd, const char *p, size_t n)
@@ -373,17 +374,32 @@ static void keep_time(const struct checkpoint *c, int fd)
 void checkpoint_is_complete(struct checkpoint *c, int64_t until_ns)
 {
         c->hold_time = false;
-        set_time(c->fd, until_ns);
+        c->until_ns = until_ns;
+}
+
+/* Before the rows, which move the file's time on: what they say completes it. */
+static void take_until(struct checkpoint *c)
+{
+        set_time(c->fd, c->until_ns);
+        c->until_ns = 0;
+}
+
+static int append(struct checkpoint *c)
+{
+        int r = write_all(c->fd, c->pending.data, c->pending.len);
+
+        keep_time(c, c->fd);
+        if (r == 0 && fdatasync(c->fd) < 0)
+                r = -errno;
+        return r;
 }
 
 int checkpoint_flush(struct checkpoint *c, struct err *e)
 {
         if (c->broken || c->fd < 0)
                 return err_set(e, EIO, "%s: an earlier write failed, a rewrite is due", c->path);
-        int r = write_all(c->fd, c->pending.data, c->pending.len);
-        keep_time(c, c->fd);
-        if (r == 0 && fdatasync(c->fd) < 0)
-                r = -errno;
+        take_until(c);
+        int r = c->pending.len > 0 ? append(c) : 0;
         if (r < 0) {
                 c->broken = true;
                 return err_set(e, -r, "%s: %s", c->path, strerror(-r));
@@ -436,6 +452,7 @@ int checkpoint_rewrite_commit(struct checkpoint *c, struct err *e)
                 close(c->fd);
         c->fd = fd;
         c->size = c->live_size = (int64_t)c->pending.len;
+        c->until_ns = 0;
         c->broken = false;
         forget_pending(c);
         return 0;

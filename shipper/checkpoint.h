@@ -15,7 +15,8 @@
  * Each row carries a checksum; a torn last row is what a crash leaves and is dropped in silence, a bad row elsewhere is
  * counted and reported by load.
  *
- * Positions only come here after the output's acknowledgement (tail.c).  One thread.
+ * Positions only come here after the output's acknowledgement (tail.c).  One thread at a time: the loop's, and saver's
+ * while it writes.
  */
 #ifndef SLUICE_SHIPPER_CHECKPOINT_H
 #define SLUICE_SHIPPER_CHECKPOINT_H
@@ -50,7 +51,8 @@ int checkpoint_open(const char *dir, void (*each)(void *arg, const struct checkp
 void checkpoint_free(struct checkpoint *c);     /* NULL ok; does not flush */
 
 /* Wall time until which every file that there was is in its rows; 0: never.  It is the file's time of change, and what was
- * stored by an earlier run counts until the first call of checkpoint_is_complete, also for the run after a crash. */
+ * stored by an earlier run counts until the first call of checkpoint_is_complete, also for the run after a crash.  The next
+ * flush tells the disk. */
 int64_t checkpoint_complete_ns(const struct checkpoint *c);
 void checkpoint_is_complete(struct checkpoint *c, int64_t until_ns);
 
@@ -63,9 +65,9 @@ int checkpoint_read(const char *dir, void (*each)(void *arg, const struct checkp
 void checkpoint_put(struct checkpoint *c, const struct checkpoint_row *row);
 void checkpoint_forget(struct checkpoint *c, const struct ident *id);
 bool checkpoint_is_new(const struct checkpoint *c);     /* open found none */
-bool checkpoint_dirty(const struct checkpoint *c);
+bool checkpoint_dirty(const struct checkpoint *c);      /* there is something for a flush */
 
-/* Appends what was put and syncs. After an error nothing of it counts as stored: rewrite is due. */
+/* Appends what was put, if anything, and syncs. After an error nothing of it counts as stored: rewrite is due. */
 int checkpoint_flush(struct checkpoint *c, struct err *e) MUST_CHECK;
 
 /* True when the file has grown far beyond its live rows, or an append failed. */

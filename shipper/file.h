@@ -38,7 +38,7 @@
 #define FILE_STATES(X)                                                          \
         X(FILE_KNOWN, "not opened yet")                                          \
         X(FILE_READY, "may have unread bytes")                                  \
-        X(FILE_IDLE, "read to its end, waits to grow")                          \
+        X(FILE_IDLE, "waits to grow, or for its row to be stored")              \
         X(FILE_ENDED, "nothing more will be read from it")
 
 #define FILE_STATE_ENUM(name, text) name,
@@ -97,7 +97,7 @@ struct file {
         uint32_t generation;
 
         bool named;                     /* id is final: the head was seen */
-        bool fresh;                     /* just named: nothing is shipped before its row is stored */
+        bool fresh;                     /* just named: nothing is shipped before its row is stored (positions_await) */
         struct ident id;
         uint32_t head_len;
         uint64_t head_hash;
@@ -116,7 +116,8 @@ struct file {
         struct file *wait_next, **wait_prev;    /* tail's list of files with an unfinished event; prev NULL: not in it */
         int64_t waited_to;              /* scanned, when the wait began ... */
         int64_t due_ms;                 /* ... which ends then */
-        bool unsaved;                   /* committed moved since the last checkpoint */
+        bool unsaved;                   /* committed moved since its row was last put into the checkpoint ... */
+        bool storing;                   /* ... which is being written */
         bool buried;                    /* ended, and in positions' list until nothing of it is in flight */
         bool superseded;                /* ended by a truncation: the next generation answers for its row */
         bool replaces;                  /* generation after a truncation: ... */
@@ -144,6 +145,12 @@ bool file_moved_to(struct file *f, const char *path);   /* true when that is ano
 /* Where it stands, as far as known; and whether it does. */
 static inline const char *file_place(const struct file *f) { return f->real ? f->real : f->path; }
 bool file_is_in_place(const struct file *f);
+
+/* A crash would lose nothing of what is known of it. */
+static inline bool file_is_stored(const struct file *f) { return !f->unsaved && !f->storing; }
+
+/* Out of the queue of turns until the disk has answered: it is as good as FILE_READY. */
+static inline bool file_waits_for_row(const struct file *f) { return f->state == FILE_IDLE && f->fresh; }
 
 static inline bool file_stat_is(const struct file_stat *st, const struct file *f)
 {

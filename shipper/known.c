@@ -490,7 +490,7 @@ void known_init(struct known *k, struct loop *loop, const struct shipper_config 
         turns_init(&k->turns, loop);
         polls_init(&k->polls, loop, &k->turns, stats, config->scan_interval_ms);
         descriptors_init(&k->descriptors, loop, stats, descriptors_limit(config));
-        k->positions = positions_new(loop, stats, &k->by_key);
+        k->positions = positions_new(loop, stats, &k->by_key, &k->turns);
 }
 
 void known_fini(struct known *k)

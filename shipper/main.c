@@ -6,11 +6,12 @@
  *                                 | +- stop reading -+         | verdicts
  *                    checkpoint <-+---------- ack window <-----+
  *
- * Threads: one loop for all of this; librdkafka has its own and talks to us through a descriptor.
+ * Threads: one loop for all of this; one that brings the checkpoint to the disk (saver.h), so that no line waits for that;
+ * librdkafka has its own and talks to us through a descriptor.
  * A turn, in this order, because the order is the durability argument:
  *   1. what happened: file events, and the verdicts that move each file's ack window
  *   2. read, frame and hand on what the budget has room for
- *   3. store the windows' positions: only what was acknowledged in step 1 can get there
+ *   3. have the windows' positions stored: only what was acknowledged in step 1 can get there
  * Stop: reading ends, what is in flight gets stop_timeout, the positions are stored, the sink closes; what was not
  * acknowledged by then is sent again by the next run.  kill -9 costs duplicates, never lines.
  * Reload: the same drain, then the parts are built anew from the new configuration and the checkpoint

@@ -22,7 +22,8 @@ void order_after(struct file *f, struct file *older)
 {
         struct file *last = newest_of(older);
 
-        if (f->older || newest_of(f) == last || older->state == FILE_IDLE || older->state == FILE_ENDED)
+        if (f->older || newest_of(f) == last || older->state == FILE_ENDED ||
+            (older->state == FILE_IDLE && !file_waits_for_row(older)))
                 return;
         last->newer = f;
         f->older = last;
@@ -44,7 +45,7 @@ bool order_waits(const struct file *f)
         if (f->packed && f->packed->archive)
                 return false;
         for (const struct file *o = f->older; o; o = o->older)
-                if (o->state == FILE_READY)
+                if (o->state == FILE_READY || file_waits_for_row(o))
                         return true;
         return false;
 }

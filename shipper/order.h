@@ -4,7 +4,7 @@
  *      a.log.2  <-- older --  a.log.1  -- newer -->  a.log         rotated; all of them have unread bytes
  *      a.log.1, where a.log's bytes were copied to   -->  a.log    copied and truncated: its next generation
  *
- * Invariant: no file is read while an older one of its row is FILE_READY.  An older one leaves the row when it is read to its
+ * Invariant: no file is read while an older one of its row is FILE_READY, or will be when its row is stored.  An older one leaves the row when it is read to its
  * end once, or to where its end was at its first turn in the row, should it go on growing: then the next may go.  One that cannot
  * be read (not found, not to be opened, in an archive that is not whole) is not FILE_READY and holds nobody up, and one that has
  * ended is in no row.  So whoever waits, waits for a file whose turn comes.

@@ -125,7 +125,9 @@
         X(COUNTER, reloads, "reloads_total", NULL, "Configurations taken over while running.")                \
         X(COUNTER, reload_errors, "reload_errors_total", NULL, "Configurations that were refused.")           \
         X(COUNTER, checkpoint_writes, "checkpoint_writes_total", NULL, "Times positions reached the disk.")   \
-        X(COUNTER, checkpoint_errors, "checkpoint_errors_total", NULL, "Times they could not.")
+        X(COUNTER, checkpoint_errors, "checkpoint_errors_total", NULL, "Times they could not.")               \
+        X(HISTOGRAM, checkpoint_seconds, "checkpoint_seconds", NULL,                                          \
+          "Time that storing positions took, on a thread that no line waits for.")
 
 struct shipper_stats {
         SHIPPER_STATS(STAT_MEMBER)

@@ -100,15 +100,21 @@ static void read_archive(struct tail *t, struct file *f, int64_t *budget)
 }
 
 /* A file that is renamed while the shipper is dead is only found again when it was known.  All that are new and in the queue
- * get their names before the first of them comes round again, so they share one sync. */
+ * get their names before the first of them comes round again, so they share one sync; the other files do not wait for it. */
 static bool must_be_stored_first(struct tail *t, struct file *f)
 {
-        if (!f->named)
-                return known_name(&t->known, f);
-        if (f->fresh && f->unsaved)
-                positions_save(t->known.positions, true);
-        f->fresh = false;
-        return false;
+        if (!f->named && known_name(&t->known, f)) {
+                turns_push(&t->known.turns, f);
+                return true;
+        }
+        if (!f->fresh || file_is_stored(f)) {
+                f->fresh = false;
+                return false;
+        }
+        f->mtime_ns = 0;
+        file_enter(f, FILE_IDLE, "its row is being stored");
+        positions_await(t->known.positions, f);
+        return true;
 }
 
 /* Reads one share of f, which was just taken from the queue, and puts it where it belongs next. */
@@ -121,10 +127,8 @@ static void read_file(struct tail *t, struct file *f, int64_t *budget)
         if (f->fd < 0 && !finder_reopen(&t->finder, f))
                 return;
         descriptors_used(&t->known.descriptors, f);
-        if (must_be_stored_first(t, f)) {
-                turns_push(&t->known.turns, f);
+        if (must_be_stored_first(t, f))
                 return;
-        }
         make_stream(t, f);
         enum read_outcome outcome = reader_read(t->reader, f, budget);
         if (f->anew_ns && f->named && outcome != READ_CUT)
@@ -153,7 +157,7 @@ static void let_newer_go(struct tail *t, struct file *f)
 
         if (f->owed == 0 && f->fd >= 0 && !f->packed && file_stat(f->fd, "", &st) == 0)
                 f->owed = st.size;
-        if (f->state == FILE_READY && (f->owed == 0 || f->read < f->owed))
+        if ((f->state == FILE_READY || file_waits_for_row(f)) && (f->owed == 0 || f->read < f->owed))
                 return;
         ship_part(t->p.ship);
         order_leave(f);
@@ -169,6 +173,10 @@ void tail_read(struct tail *t)
         t->known.unordered = false;
         while (turns->first && budget > 0 && ship_has_room(t->p.ship)) {
                 struct file *f = turns_pop(turns);
+                if (order_waits(f) && tail_waits_for_disk(t)) {
+                        turns_push(turns, f);           /* all that is left comes after files that wait for their rows */
+                        break;
+                }
                 bool awaited = f->newer;
                 read_file(t, f, &budget);
                 if (awaited)
@@ -252,15 +260,20 @@ void tail_set_checkpoint(struct tail *t, struct checkpoint *c)
         t->known.first_start = c && checkpoint_is_new(c);
 }
 
+bool tail_waits_for_disk(const struct tail *t)
+{
+        return positions_awaited(t->known.positions);
+}
+
 bool tail_at_end(const struct tail *t)
 {
-        return !t->known.turns.first;
+        return !t->known.turns.first && !tail_waits_for_disk(t);
 }
 
 bool tail_is_acked(const struct tail *t, const char *path, int64_t size)
 {
         const struct file *f = known_at(&t->known, path);
-        return f && !f->unsaved && ackwin_inflight(&f->window) == 0 && ackwin_committed(&f->window) >= size;
+        return f && file_is_stored(f) && ackwin_inflight(&f->window) == 0 && ackwin_committed(&f->window) >= size;
 }
 
 void tail_each(const struct tail *t, void (*fn)(void *arg, const struct file *f), void *arg)

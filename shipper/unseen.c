@@ -32,7 +32,7 @@ void unseen_fini(struct unseen *u)
 
 void unseen_set_checkpoint(struct unseen *u, struct checkpoint *c)
 {
-        u->checkpoint = c;
+        u->stored = c != NULL;
         u->since_ns = c ? checkpoint_complete_ns(c) : 0;
 }
 
@@ -49,7 +49,7 @@ void unseen_scanning(struct unseen *u)
 /* A crash does not make it unknown again. */
 static bool is_safe(const struct file *f)
 {
-        return f->named && !f->unsaved && !(f->packed && f->packed->candidate);
+        return f->named && file_is_stored(f) && !(f->packed && f->packed->candidate);
 }
 
 /* Takes path. */
@@ -90,8 +90,8 @@ void unseen_dir(struct unseen *u, const char *dir)
 /* What the last scan found has its rows by now. */
 void unseen_scanned(struct unseen *u)
 {
-        if (!u->checkpoint || u->last_scan_ns == 0 || (u->holding && u->known->scan < MAX_SCANS))
+        if (!u->stored || u->last_scan_ns == 0 || (u->holding && u->known->scan < MAX_SCANS))
                 return;
         u->since_ns = 0;
-        checkpoint_is_complete(u->checkpoint, u->last_scan_ns);
+        positions_complete(u->known->positions, u->last_scan_ns);
 }

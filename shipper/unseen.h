@@ -17,7 +17,7 @@
 
 struct unseen {
         struct known *known;                    /* borrowed */
-        struct checkpoint *checkpoint;          /* borrowed; NULL: a dry run */
+        bool stored;                            /* else a dry run */
         int64_t since_ns;                       /* wall; 0: everything is known */
         bool holding;                           /* some such had no stored row in the scan under way; the finder sets it, too */
         int64_t scan_ns, last_scan_ns;          /* wall time of this scan's and the last one's beginning */

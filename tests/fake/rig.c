@@ -70,13 +70,22 @@ void rig_kill_and_start(struct rig *r)
         rig_start(r);
 }
 
+void rig_turn(struct rig *r)
+{
+        loop_turn(r->loop, 0);
+        tail_read(r->tail);
+        if (!tail_waits_for_disk(r->tail))
+                return;
+        while (tail_waits_for_disk(r->tail))
+                loop_turn(r->loop, 20);
+        tail_read(r->tail);
+}
+
 /* More than one: a turn may only tell of a rename. */
 void rig_turns(struct rig *r)
 {
-        for (int i = 0; i < 8; i++) {
-                loop_turn(r->loop, 0);
-                tail_read(r->tail);
-        }
+        for (int i = 0; i < 8; i++)
+                rig_turn(r);
 }
 
 void rig_answer(struct rig *r)

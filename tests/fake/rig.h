@@ -37,6 +37,7 @@ void rig_start(struct rig *r);           /* build, and the first scan */
 void rig_tear_down(struct rig *r);
 void rig_kill_and_start(struct rig *r);
 
+void rig_turn(struct rig *r);                   /* one turn; new files are waited for until their rows are stored, and read */
 void rig_turns(struct rig *r);                  /* events in, everything read that there is room for */
 void rig_answer(struct rig *r);                 /* that, all acknowledged and stored */
 void rig_wait_for(struct rig *r, size_t records);       /* turns until the sink holds so many */

@@ -346,9 +346,15 @@ static void until_when_it_is_complete_is_kept_until_it_is_told_anew(void **state
 {
         const int64_t then = INT64_C(1700000000123456789);
         struct checkpoint *c = open_ok(*state, NULL, NULL);
+        struct err e = { 0 };
 
         assert_int_equal(checkpoint_complete_ns(c), 0);         /* there was none */
         checkpoint_is_complete(c, then);
+        assert_true(checkpoint_dirty(c));
+        calls[0] = '\0';
+        assert_int_equal(checkpoint_flush(c, &e), 0);
+        assert_string_equal(calls, "");                         /* costs no sync */
+        assert_false(checkpoint_dirty(c));
         checkpoint_free(c);
         for (int i = 0; i < 2; i++) {                           /* whatever is stored by a run that is killed early */
                 c = open_ok(*state, NULL, NULL);

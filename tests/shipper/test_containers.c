@@ -93,6 +93,8 @@ static void turns(struct rig *r)
         for (int i = 0; i < 8; i++) {
                 loop_turn(r->loop, 0);
                 tail_read(r->tail);
+                while (tail_waits_for_disk(r->tail))
+                        loop_turn(r->loop, 20);
         }
 }
 

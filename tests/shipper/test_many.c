@@ -98,8 +98,7 @@ static void no_file_starves_however_little_is_taken(void **state)
         write_to(&w, FILES, 1);
         do {
                 write_to(&w, LOUD, 5);
-                loop_turn(r->loop, 0);
-                tail_read(r->tail);
+                rig_turn(r);
                 assert_in_range(rig_held(r), 1, 5 * LOUD - 1);
                 sink_held_answer_all(r->sink, VERDICT_DONE);
         } while (spread_of(r).least == 0 && ++rounds < MOST_ROUNDS);
@@ -128,8 +127,7 @@ static void a_file_with_much_to_read_waits_for_the_others_after_each_share(void 
         rig_start(r);
         int64_t big_when_all_were_read = -1;
         for (int i = 0; i < 1000 && big_when_all_were_read < 0; i++) {
-                loop_turn(r->loop, 0);
-                tail_read(r->tail);
+                rig_turn(r);
                 sink_held_answer_all(r->sink, VERDICT_DONE);
                 if (spread_of(r).least > 0)
                         big_when_all_were_read = spread_of(r).most;

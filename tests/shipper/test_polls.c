@@ -37,8 +37,7 @@ static struct rig *new_rig(const char *pattern)
 static void pass(struct rig *r, int64_t ms)
 {
         clock_fake_advance(&fake, ms);
-        loop_turn(r->loop, 0);
-        tail_read(r->tail);
+        rig_turn(r);
 }
 
 static int64_t polls(const struct rig *r)
@@ -68,12 +67,12 @@ static void a_quiet_file_is_looked_at_ever_less_often_until_the_scan_does(void *
         r->config.scan_interval_ms = 1000 * SECOND_MS;
         rig_append(r, "a.log", "one\n");
         rig_start(r);
-        tail_read(r->tail);
+        rig_turn(r);
         for (int64_t ms = 250; ms <= 16 * SECOND_MS; ms *= 2)
                 assert_in_range(until_next_look(r, 2 * ms), ms, ms + 20);
         rig_append(r, "a.log", "two\n");
         assert_in_range(until_next_look(r, 64 * SECOND_MS), 32 * SECOND_MS, 33 * SECOND_MS);
-        tail_read(r->tail);
+        rig_turn(r);
         assert_int_equal(rig_held(r), 2);
         assert_in_range(until_next_look(r, 1 * SECOND_MS), 240, 270);  /* it grows: often again */
         rig_free(r);
@@ -125,7 +124,7 @@ static void a_file_that_ends_or_is_truncated_is_looked_at_no_less(void **state)
         rig_append(r, "a.log", "one\n");
         rig_append(r, "b.log", "gone\n");
         rig_start(r);
-        tail_read(r->tail);
+        rig_turn(r);
         rig_answer(r);
         rig_write(r, "a.log", "x\n");
         rig_remove(r, "b.log");
