@@ -211,6 +211,7 @@ int kafka_conf_new(const char *brokers, const struct kafka_security *security, c
         } defaults[] = {
                 { "client.id", "sluice" },
                 { "socket.keepalive.enable", "true" },
+                { "socket.nagle.disable", "true" },     /* a small request does not wait for the answer to the one before */
                 { "log.connection.close", "false" },    /* brokers close idle connections every 10 minutes */
                 { "reconnect.backoff.max.ms", "1000" }, /* an outage that ended is noticed at once */
                 { "topic.metadata.refresh.interval.ms", "60000" },
