@@ -15,10 +15,11 @@ def trouble(collector):
 
 
 class Nodes(Case):
-    """One node of two is killed and comes back under load."""
+    """One node of two is killed and comes back under load; who asks for the list of nodes follows it meanwhile."""
     order = 91
     more_servers = ("pair1", "pair2")
     LINES, RATE = 20000, 4000
+    ANY = "closed open half_open"
 
     def test(self):
         lines = self.LINES * (10 if self.options.long else 1)
@@ -28,6 +29,9 @@ class Nodes(Case):
         index.ask("GET", f"_cluster/health/{index.name}?wait_for_status=green&timeout=30s")
         collector = self.collector(topic, index, elasticsearch={"urls": [one, two], "index": index.name, "retry_max": "2 s",
                                                                 "probe_timeout": "2 s"}).start()
+        sniffing = self.collector(topic, index, "sniffing", "sniffing", elasticsearch={
+            "urls": [one], "index": index.name, "sniff": True, "sniff_interval": "500 ms"}).start()
+        self.wait_until("both nodes are found", lambda: self.nodes(sniffing, self.ANY) == 2, 60)
         self.shipper(topic).start()
         loggen = self.loggen("a", lines=lines, rate=self.RATE)
         self.wait_until("documents flow", lambda: collector.metric("records_indexed_total") > 1000, 60)
@@ -36,13 +40,16 @@ class Nodes(Case):
             self.wait_until("the breaker of the dead node is open", lambda: self.nodes(collector, "open") == 1, 60)
             at = collector.metric("records_indexed_total")
             self.wait_until("documents flow with one node", lambda: collector.metric("records_indexed_total") > at + 500, 60)
+            self.wait_until("the dead node is no node any more", lambda: self.nodes(sniffing, self.ANY) == 1, 60)
         finally:
             stack("up", "pair2")
         self.wait_until("the node is used again", lambda: self.nodes(collector, "closed") == 2, 60)
+        self.wait_until("it is found again", lambda: self.nodes(sniffing, "closed") == 2, 60)
         loggen.end()
         self.wait_for_count(index, lines, 120)
-        self.wait_for_idle(collector)
-        collector.check_ledger()
+        self.wait_for_idle(collector, sniffing)
+        for program in (collector, sniffing):
+            program.check_ledger()
         self.check(collector.metric("records_dead_lettered_total") == 0, "documents were given up")
         Tally(loggen.tags(), index.documents()).check(self)
 
