@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A TLS server in front of a plain one: tls_front.py DIR PORT [client|forged]
+"""A TLS server in front of a plain one: tls_front.py DIR PORT [client|forged|once]
 
 Makes an authority (ca.pem), a certificate for 127.0.0.1 (server.pem) and one for clients (client.pem, client.key)
 in DIR, listens on a free port, prints it and the authority's fingerprint on one line, and passes bytes on to
 127.0.0.1:PORT.  `client`: asks for a client's certificate.  `forged`: shows a certificate of another authority,
-with the right authority's in the same chain.  Ends when its standard input does.
+with the right authority's in the same chain.  `once`: hangs up after an answer.  DIR/handshakes has a line for each
+connection, `full` or `resumed`.  Ends when its standard input does.
 """
 import socket
 import ssl
@@ -38,6 +39,8 @@ def pump(source, sink):
     try:
         while data := source.recv(65536):
             sink.sendall(data)
+            if mode == "once" and isinstance(sink, ssl.SSLSocket):
+                break
     except OSError:
         pass
     for s in (source, sink):
@@ -52,6 +55,8 @@ def serve(plain):
         front = context.wrap_socket(plain, server_side=True)
     except (OSError, ssl.SSLError):
         return
+    with open(f"{folder}/handshakes", "a") as list_of_them:
+        list_of_them.write("resumed\n" if front.session_reused else "full\n")
     back = socket.create_connection(("127.0.0.1", port))
     threading.Thread(target=pump, args=(back, front), daemon=True).start()
     pump(front, back)

@@ -189,6 +189,36 @@ static void showing_the_authority_is_not_being_signed_by_it(void **state)
         assert_refused(f, "certificate");
 }
 
+/* One handshake in full, and then the session goes on however often the connection ends. */
+static void a_new_connection_goes_on_with_the_session(void **state)
+{
+        struct front *f = *state;
+        char kinds[256] = "";
+
+        serve(f, "once");
+        char *ca = tmpdir_path(f->dir, "ca.pem"), *path = tmpdir_path(f->dir, "handshakes");
+        const struct http_config by_file = { .verify = true, .ca_file = ca };
+        const struct http_config by_pin = { .verify = true, .ca_fingerprint = f->fingerprint };
+        ask_with(f, &by_file, "127.0.0.1");
+        for (int i = 0; i < 3; i++) {
+                assert_answered(f);
+                ask(f, "127.0.0.1");
+        }
+        ask_with(f, &by_pin, "127.0.0.1");
+        assert_answered(f);
+        ask(f, "127.0.0.1");
+        assert_answered(f);
+
+        FILE *from = fopen(path, "r");
+        assert_non_null(from);
+        size_t n = fread(kinds, 1, sizeof kinds - 1, from);
+        fclose(from);
+        kinds[n] = '\0';
+        assert_string_equal(kinds, "full\nresumed\nresumed\nresumed\nfull\nresumed\n");
+        free(ca);
+        free(path);
+}
+
 static void a_client_certificate_is_shown(void **state)
 {
         struct front *f = *state;
@@ -322,6 +352,7 @@ int main(void)
                 T(only_the_right_authority_is_trusted),
                 T(a_fingerprint_is_enough_and_the_host_is_still_verified),
                 T(showing_the_authority_is_not_being_signed_by_it),
+                T(a_new_connection_goes_on_with_the_session),
                 T(a_client_certificate_is_shown),
                 T(a_secret_in_a_file_is_taken_over_when_the_file_changes),
                 T(what_cannot_be_is_told_at_the_start),
