@@ -224,7 +224,8 @@ struct es_node *es_nodes_pick(struct es_nodes *ns, int64_t now_ms, const struct 
                 size_t at = (ns->turn + i) % ns->n;
                 struct es_node *node = &ns->v[at];
 
-                if (node->left || node->state != ES_NODE_CLOSED || node->outstanding >= ns->config.max_requests)
+                if (node->left || node->state != ES_NODE_CLOSED ||
+                    node->outstanding >= ns->config.max_requests)
                         continue;
                 if (now_ms < node->rests_until_ms) {
                         note_rest(node, now_ms, &wait_ms);

@@ -31,7 +31,8 @@ static const struct opt rows[] = {
         { "pipeline", OPT_STRING, AT(pipeline),
           .help = "ingest pipeline for every document, instead of the index's default; _none: no pipeline" },
         { "routing", OPT_STRING, AT(routing),
-          .help = "field of the event whose value chooses the shard; data streams refuse it (collector only)" },
+          .help = "field of the event whose value chooses the shard; data streams refuse it (collector "
+                  "only)" },
         { "id", OPT_CHOICE, AT(id), .def = "event", .choices = ids,
           .help = "event: the same line has the same _id at every re-send; auto: the server makes one up, "
                   "quicker, and a re-send stands twice" },

@@ -140,7 +140,8 @@ static void check_pieces(const struct client *c, const struct batch *b)
         CHECK(es_round_end(&round, &c->result) == c->verdict);
         for (size_t i = 0; c->verdict == ES_REQUEST_ANSWERED && i < b->n; i++) {
                 struct es_outcome one = es_round_outcome(&c->round, i), other = es_round_outcome(&round, i);
-                CHECK(one.verdict == other.verdict && one.status == other.status && one.reason_len == other.reason_len);
+                CHECK(one.verdict == other.verdict && one.status == other.status &&
+                      one.reason_len == other.reason_len);
                 CHECK(one.status >= 100 && one.status <= 999);
                 CHECK((one.reason != NULL) == (one.verdict == ES_REJECT || one.verdict == ES_STRIKE));
         }
@@ -166,9 +167,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct batch *b = documents(data[0] % MAX_DOCUMENTS + 1u);
         struct client c = { .loop = loop };
         struct http_client *http = http_client_new(loop, &config, &e);
-        struct http_request request = { .method = "POST", .url = server.url, .body = "x", .body_len = 1,
-                                        .connect_timeout_ms = TIMEOUT_MS, .timeout_ms = TIMEOUT_MS,
-                                        .on_data = on_data, .on_done = on_done, .arg = &c };
+        struct http_request request = { .method = "POST",
+                                        .url = server.url,
+                                        .body = "x",
+                                        .body_len = 1,
+                                        .connect_timeout_ms = TIMEOUT_MS,
+                                        .timeout_ms = TIMEOUT_MS,
+                                        .on_data = on_data,
+                                        .on_done = on_done,
+                                        .arg = &c };
 
         server.p = (const char *)data + 1;
         server.n = size - 1;

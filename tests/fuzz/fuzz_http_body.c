@@ -31,8 +31,8 @@ static void on_hit(void *arg, const struct lookup_hit *hit)
         size_t *bytes = arg;
 
         CHECK(hit->id);
-        *bytes += strlen(hit->id) + (hit->message ? strlen(hit->message) : 0) + (hit->file_id ? strlen(hit->file_id) : 0) +
-                  (hit->event_id ? strlen(hit->event_id) : 0);
+        *bytes += strlen(hit->id) + (hit->message ? strlen(hit->message) : 0) +
+                  (hit->file_id ? strlen(hit->file_id) : 0) + (hit->event_id ? strlen(hit->event_id) : 0);
 }
 
 static void check_search(const char *body, size_t size)
@@ -51,7 +51,9 @@ static void check_search(const char *body, size_t size)
 static void check_status(const char *body)
 {
         struct buf frame = { 0 };
-        const struct top_look look = { .url = "http://c:9601", .now = body, .before = body, .seconds = 1, .width = 80, .height = 30 };
+        const struct top_look look = {
+                .url = "http://c:9601", .now = body, .before = body, .seconds = 1, .width = 80, .height = 30
+        };
 
         top_frame(&look, &frame);
         size_t lines = 0;

@@ -29,9 +29,10 @@ static void check_written(const struct letter *l)
 
         CHECK(!memchr(line, '\n', r->value.len));
         CHECK(letter_read_line(line, r->value.len, &again, &scratch));
-        CHECK(same(&l->reason, &again.reason) && same(&l->error, &again.error) && same(&l->index, &again.index) &&
-              same(&l->id, &again.id) && same(&l->topic, &again.topic) && same(&l->pipeline, &again.pipeline) &&
-              same(&l->routing, &again.routing) && same(&l->document, &again.document));
+        CHECK(same(&l->reason, &again.reason) && same(&l->error, &again.error) &&
+              same(&l->index, &again.index) && same(&l->id, &again.id) && same(&l->topic, &again.topic) &&
+              same(&l->pipeline, &again.pipeline) && same(&l->routing, &again.routing) &&
+              same(&l->document, &again.document));
         CHECK(l->status == again.status && l->partition == again.partition && l->offset == again.offset &&
               l->timestamp_ms == again.timestamp_ms && l->first_seen_ms == again.first_seen_ms &&
               l->refused_ms == again.refused_ms);

@@ -101,7 +101,8 @@ static void a_flag_names_several_nodes_at_once_and_may_come_again(void **state)
         (void)state;
 
         assert_string_equal(es_opts.rows[0].flag, "url");
-        int r = opt_load(&es_opts, &(struct opt_source){ .flags = flags, .nflags = ARRAY_LEN(flags) }, &c, &errors);
+        int r = opt_load(&es_opts, &(struct opt_source){ .flags = flags, .nflags = ARRAY_LEN(flags) }, &c,
+                         &errors);
         assert_string_equal(buf_cstr(&errors.text), "");
         assert_int_equal(r, 0);
         assert_int_equal(c.urls.n, 3);

@@ -50,8 +50,13 @@ static struct submitter *start_with(struct fake_es *es, const char *interval)
 {
         static const struct sink_limits limits = { 16, 1 << 20 };
         char *url = xasprintf("urls=[\"%s\"]", fake_es_url(es));
-        const char *const sets[] = { url, "index=\"x\"", "sniff=true", "retry_base=\"1 ms\"",
-                                     "retry_max=\"5 ms\"", "node_failures=1", interval };
+        const char *const sets[] = { url,
+                                     "index=\"x\"",
+                                     "sniff=true",
+                                     "retry_base=\"1 ms\"",
+                                     "retry_max=\"5 ms\"",
+                                     "node_failures=1",
+                                     interval };
         const struct opt_source source = { .sets = sets, .nsets = ARRAY_LEN(sets) };
         struct submitter *s = submitter_new();
         struct sink_owner owner = submitter_owner(s);
@@ -81,8 +86,8 @@ static char *say_nodes(struct fake_es *es, const struct fake_es *one, const stru
         char *body = xasprintf("{\"nodes\":{%s%s%s}}", a, b ? "," : "", b ? b : "");
 
         fake_es_clear_rules(es);
-        fake_es_request_rule(es, &(struct fake_es_request_rule){
-                                         .path = "/_nodes", .status = 200, .body = body });
+        fake_es_request_rule(
+                es, &(struct fake_es_request_rule){ .path = "/_nodes", .status = 200, .body = body });
         free(a);
         free(b);
         return body;
