@@ -73,6 +73,7 @@ static void try_candidate(struct file *f, struct sibling *one)
         free(f->packed->candidate);
         f->packed->candidate = one->path;
         f->packed->st = one->st;
+        f->packed->hidden = one->hidden;
         one->path = NULL;
         log_info("archives", "looked for the rest of a file: path=%s offset=%lld in=%s", f->path, (long long)f->read,
                  f->packed->candidate);
@@ -89,6 +90,9 @@ static int next_candidate(struct archives *a, struct file *f)
         int unsure = 0;
 
         siblings_list_archives(&all, stem);
+        siblings_add_targets(&all, f, true);
+        for (size_t i = 0; i < a->nnoted; i++)
+                siblings_add(&all, a->noted[i].path);   /* it was moved to where another pattern leads */
         for (size_t i = 0; i < all.n; i++) {
                 struct sibling *one = &all.v[i];
                 if (known_get(a->known, &one->st) || (last && !is_before(last, &one->st)) ||
@@ -228,9 +232,9 @@ static int open_candidate(struct file *f)
 
 static bool open_archive(struct archives *a, struct file *f)
 {
-        const char *path = f->packed->candidate ? f->packed->candidate : f->path;
+        const char *path = f->packed->candidate ? f->packed->candidate : file_place(f);
         bool room = descriptors_make_room(&a->known->descriptors);
-        int r = !room ? -EMFILE : f->packed->candidate ? open_candidate(f) : file_open(f, f->path);
+        int r = !room ? -EMFILE : f->packed->candidate ? open_candidate(f) : file_open(f, path);
 
         if (r < 0) {
                 known_report(a->known, path, r);
@@ -272,7 +276,7 @@ static void is_proven(struct archives *a, struct file *f)
         f->packed->candidate = NULL;
         log_info("archives", "found the rest of a file: path=%s offset=%lld in=%s", f->path, (long long)f->read, path);
         stat_inc(&a->known->stats->archives_read);
-        known_become(a->known, f, path, &f->packed->st);
+        known_become(a->known, f, path, &f->packed->st, f->packed->hidden);
         free(path);
 }
 

@@ -67,6 +67,7 @@ struct file_stat {
 struct packed {
         char *candidate;                /* owned; where its rest may be; NULL: it is proven to be at the file's path */
         struct file_stat st;            /* of the candidate */
+        bool hidden;                    /* it stands where no pattern leads: beside the target of a symbolic link */
         struct archive *archive;        /* owned; only while it is being unpacked, one at a time */
         bool cut;                       /* it was in a file that was truncated */
         unsigned scan;                  /* when it ended too early to be whole: looked at again in a later one */

@@ -335,11 +335,12 @@ static void search_siblings(struct finder *s, struct file *old)
 
         s->known->unordered = true;
         siblings_list_archives(&all, base);
+        siblings_add_targets(&all, old, true);
         for (size_t i = 0; i < all.n; i++)
                 seen_sibling(s, &all.v[i], input);
         siblings_fini(&all);
         siblings_list(&all, base);
-        siblings_add_targets(&all, old);
+        siblings_add_targets(&all, old, false);
         for (size_t i = 0; i < all.n; i++)
                 seen_sibling(s, &all.v[i], input);
         if (old->state == FILE_KNOWN && old->input && follow_copy(s, old, &all, false, NULL))
@@ -610,16 +611,14 @@ static bool give_up(struct finder *s, struct file *f)
 /* It was kept so that it is not taken for a new one. */
 static void look_for_archive(struct finder *s, struct file *f)
 {
-        struct file_stat st;
-
         if (ackwin_inflight(&f->window) == 0 && f->size <= f->read && !archives_keeps(s->archives, f)) {
                 known_end(s->known, f, "its archive is read to its end");
                 return;
         }
-        if (file_stat(AT_FDCWD, f->path, &st) == 0 && file_stat_is(&st, f))
+        if (file_is_in_place(f))
                 return;
         search_siblings(s, f);
-        if (f->scan != s->known->scan && directory_readable(f->path))
+        if (f->scan != s->known->scan && directory_readable(file_place(f)))
                 known_end(s->known, f, "its archive is gone");
 }
 

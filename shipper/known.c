@@ -377,14 +377,15 @@ void known_add_packed(struct known *k, const char *path, const struct input_conf
         resume_packed(k, f);
 }
 
-void known_become(struct known *k, struct file *f, const char *path, const struct file_stat *st)
+void known_become(struct known *k, struct file *f, const char *path, const struct file_stat *st, bool hidden)
 {
         disown(k, f);
         f->inode = st->inode;
         f->birth_ns = st->birth_ns;
         f->deleted = false;
-        f->rotated = !globs_match(&k->config->inputs, path);
-        file_moved_to(f, path);
+        f->rotated = hidden || !globs_match(&k->config->inputs, path);
+        file_moved_to(f, hidden ? f->path : path);
+        f->real = hidden ? xstrdup(path) : NULL;
         own(k, f);
         file_make_stream(f, k->config->host);
         positions_add(k->positions, f);
@@ -392,7 +393,7 @@ void known_become(struct known *k, struct file *f, const char *path, const struc
 
 void known_resume(struct known *k, struct file *f)
 {
-        if (archive_kind_of(f->path) != ARCHIVE_NONE) {
+        if (archive_kind_of(file_place(f)) != ARCHIVE_NONE) {
                 resume_packed(k, f);
                 return;
         }

@@ -50,8 +50,9 @@ struct file *known_add(struct known *k, const char *path, const char *real, cons
                        const struct file_stat *st, bool rotated);
 void known_restore(struct known *k, const struct checkpoint_row *row);  /* from the checkpoint; it is not looked at yet */
 void known_resume(struct known *k, struct file *f);     /* one of those is seen for the first time in this run */
-/* f was found in a compressed file: that is where it stands and what it is known by from now on. */
-void known_become(struct known *k, struct file *f, const char *path, const struct file_stat *st);
+/* f was found in a compressed file: that is where it stands and what it is known by from now on. hidden: no pattern leads there,
+ * so its path stays the one that a restart finds it by. */
+void known_become(struct known *k, struct file *f, const char *path, const struct file_stat *st, bool hidden);
 void known_add_packed(struct known *k, const char *path, const struct input_config *input, const struct file_stat *st);
 /* Gives f, which is open, its name as soon as its head is whole; a row with it is to be stored before anything of f is shipped. */
 bool known_name(struct known *k, struct file *f);

@@ -3,6 +3,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -54,7 +56,26 @@ static void list(struct siblings *s, const char *path, bool archives)
                 qsort(s->v, s->n, sizeof(*s->v), by_birth);
 }
 
-void siblings_add_targets(struct siblings *s, const struct file *f)
+void siblings_add(struct siblings *s, const char *path)
+{
+        char *one = xstrdup(path);
+
+        add(s, &one, false);
+}
+
+/* "app-1.log.gz" beside "app-2.log": a link went from the one to the other. */
+static bool has_another_number(const char *name, const char *target)
+{
+        char one[NAME_MAX + 1], other[NAME_MAX + 1];
+
+        snprintf(one, sizeof(one), "%s", name);
+        snprintf(other, sizeof(other), "%s", target);
+        if (globs_is_archive(one))
+                *strrchr(one, '.') = '\0';
+        return globs_cut_number(one) && globs_cut_number(other) && strcmp(one, other) == 0;
+}
+
+void siblings_add_targets(struct siblings *s, const struct file *f, bool archives)
 {
         struct stat st;
         char *target = lstat(f->path, &st) == 0 && S_ISLNK(st.st_mode) ? realpath(f->path, NULL) : NULL;
@@ -67,8 +88,10 @@ void siblings_add_targets(struct siblings *s, const struct file *f)
         *slash = '\0';
         DIR *d = opendir(target);
         for (struct dirent *de; d && (de = readdir(d)) != NULL;) {
-                bool rotated = globs_is_sibling(de->d_name, slash + 1) && !globs_is_archive(de->d_name);
-                if (!rotated && de->d_ino != f->inode)
+                bool fits = archives ? archive_kind_of(de->d_name) != ARCHIVE_NONE : !globs_is_archive(de->d_name);
+                bool rotated = globs_is_sibling(de->d_name, slash + 1) ||
+                               (archives && has_another_number(de->d_name, slash + 1));
+                if (!(fits && rotated) && de->d_ino != f->inode)
                         continue;
                 char *one = xasprintf("%s/%s", target, de->d_name);
                 add(s, &one, true);

@@ -29,9 +29,10 @@ struct siblings {
 void siblings_list(struct siblings *s, const char *path);
 void siblings_list_archives(struct siblings *s, const char *path);
 
-/* f->path is a symbolic link now: adds f, and what may be a rotation of the link's target, from the target's directory.
- * So kubelet rotates a container's log, and starts it anew. */
-void siblings_add_targets(struct siblings *s, const struct file *f);
+/* f->path is a symbolic link now: adds f, and what may be a rotation of the link's target or of one that it led to before, from
+ * the target's directory.  So kubelet rotates a container's log, and starts it anew. */
+void siblings_add_targets(struct siblings *s, const struct file *f, bool archives);
+void siblings_add(struct siblings *s, const char *path);        /* if it is a file */
 void siblings_fini(struct siblings *s);
 
 /* Of a file that is not where it was: does path hold what it held, as far as it goes?  The head is the same, and before

@@ -411,6 +411,120 @@ static void a_vanished_file_whose_rest_is_in_no_archive_is_counted(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, clean_up)
 
+/* --- elsewhere ------------------------------------------------------------------------------- */
+
+static void make_dir(const struct rig *r, const char *name)
+{
+        char *path = rig_path(r, name);
+
+        assert_int_equal(mkdir(path, 0755), 0);
+        free(path);
+}
+
+static void link_to(const struct rig *r, const char *target, const char *name)
+{
+        char *to = rig_path(r, target), *at = rig_path(r, name), *aside = rig_path(r, "aside");
+
+        assert_int_equal(symlink(to, aside), 0);
+        assert_int_equal(rename(aside, at), 0);
+        free(to);
+        free(at);
+        free(aside);
+}
+
+/* Three lines behind a link, of which the first is acknowledged. */
+static void begin_behind_a_link(struct rig *r, const char *target, char ids[3][IDENT_LINE_TEXT + 1])
+{
+        make_dir(r, "pods");
+        rig_append(r, target, "one\ntwo\nthree\n");
+        link_to(r, target, "a.log");
+        watch_scan(r->watch);
+        rig_turns(r);
+        rig_id_of(r, "one", ids[0]);
+        rig_id_of(r, "two", ids[1]);
+        rig_id_of(r, "three", ids[2]);
+        answer_first(r);
+        rig_tear_down(r);
+}
+
+/* The target keeps its name, as a container's log does, or the link is moved on. */
+static const struct { const char *before, *archive, *now; } targets[] = {
+        { "pods/0.txt", "pods/0.txt.20261123-100000.gz", "pods/0.txt" },
+        { "pods/app-1.log", "pods/app-1.log.gz", "pods/app-2.log" },
+};
+
+static void the_rest_behind_a_link_is_found_in_the_archive_beside_its_target(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+                struct rig *r = rig_new("*.log");
+                char ids[3][IDENT_LINE_TEXT + 1];
+                r->config.memory = 16 << 20;
+                rig_start(r);
+                begin_behind_a_link(r, targets[i].before, ids);
+                compress_to(r, targets[i].before, targets[i].archive);
+                rig_append(r, targets[i].now, "four\n");
+                link_to(r, targets[i].now, "a.log");
+                rig_start(r);
+                rig_turns(r);
+                assert_int_equal(rig_held(r), 3);
+                assert_id(r, "two", ids[1]);
+                assert_id(r, "three", ids[2]);
+                assert_true(rig_shipped(r, "four"));
+                answer_first(r);                /* "two"; in the middle of the archive */
+                rig_kill_and_start(r);
+                rig_turns(r);
+                assert_int_equal(rig_held(r), 2);
+                assert_id(r, "three", ids[2]);
+                assert_true(rig_shipped(r, "four"));
+                assert_int_equal(stat_get(&r->stats.lost_vanished), 0);
+                rig_answer(r);
+                for (int again = 0; again < 2; again++) {
+                        scan(r);
+                        rig_kill_and_start(r);
+                        rig_turns(r);
+                        assert_int_equal(rig_held(r), 0);
+                        assert_int_equal(stat_get(&r->stats.lost_archive) + stat_get(&r->stats.lost_vanished), 0);
+                }
+                rig_free(r);
+        }
+}
+
+/* As it is, or compressed; another pattern leads there. */
+static void what_was_moved_to_where_another_pattern_leads_goes_on_there(void **state)
+{
+        (void)state;
+        for (int packed = 0; packed < 2; packed++) {
+                struct rig *r = rig_new("*.log");
+                char ids[3][IDENT_LINE_TEXT + 1], *paths[3] = { rig_path(r, "*.log"), rig_path(r, "old/*.log"),
+                                                                rig_path(r, "old/*.gz") };
+                r->config.memory = 16 << 20;
+                r->input.paths = (struct strlist){ paths, 3 };
+                make_dir(r, "old");
+                rig_start(r);
+                begin(r, ids);
+                if (packed)
+                        compress_to(r, "a.log", "old/a-20261123.log.gz");
+                else
+                        rig_move(r, "a.log", "old/a-20261123.log");
+                rig_append(r, "a.log", "four\n");
+                rig_start(r);
+                scan(r);
+                scan(r);
+                assert_int_equal(rig_held(r), 2);
+                assert_id(r, "three", ids[2]);
+                assert_true(rig_shipped(r, "four"));
+                assert_int_equal(stat_get(&r->stats.lost_vanished), 0);
+                rig_answer(r);
+                rig_kill_and_start(r);
+                scan(r);
+                assert_int_equal(rig_held(r), 0);
+                rig_free(r);
+                for (int i = 0; i < 3; i++)
+                        free(paths[i]);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -426,6 +540,8 @@ int main(void)
                 TEST(a_copy_that_was_compressed_gives_the_rest_of_a_truncated_file),
                 TEST(an_archive_that_needs_more_memory_waits_for_a_start_with_more),
                 TEST(a_vanished_file_whose_rest_is_in_no_archive_is_counted),
+                cmocka_unit_test(the_rest_behind_a_link_is_found_in_the_archive_beside_its_target),
+                cmocka_unit_test(what_was_moved_to_where_another_pattern_leads_goes_on_there),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
