@@ -79,9 +79,8 @@ def run(options):
         return lambda: once(server, lambda index: start_collector(
             topic, index.url, name, None, "--set", 'elasticsearch.manage_template="off"', *settings, index=index.name), lines)
 
-    rows = {"sluice-collector": sluice("es-sluice"),
-            "sluice-collector, not compressed, id = \"auto\"": sluice("es-sluice-auto", "--set", 'elasticsearch.compression="none"', "--set",
-                                                                      'elasticsearch.id="auto"')}
+    plain = ("--set", 'elasticsearch.compression="none"', "--set", 'elasticsearch.id="auto"')
+    rows = {"sluice-collector": sluice("es-sluice"), "sluice-collector, not compressed, id = \"auto\"": sluice("es-sluice-plain", *plain)}
     missing = peers.rsyslog_missing("imkafka", "omelasticsearch")
     if not missing:
         rows["rsyslog"] = lambda: once(server, lambda index: peers.rsyslog_collector(
@@ -100,6 +99,6 @@ def run(options):
     table("elasticsearch", ["Kafka to a real Elasticsearch on the same machine", "documents/s", "least to most", "its CPU, us a record",
                             "Elasticsearch's", "its part of both", "peak MiB"],
           [[name, r["failed"]] if "failed" in r else
-           [name, f"{r['rate']:,.0f}", f"{r['rate_min']:,.0f} to {r['rate_max']:,.0f}", f"{r['us']:.2f}", f"{r['server_us']:.1f}", f"{r['part']:.0f} %",
-            f"{r['mib']:.0f}"] for name, r in results.items()])
+           [name, f"{r['rate']:,.0f}", f"{r['rate_min']:,.0f} to {r['rate_max']:,.0f}", f"{r['us']:.2f}", f"{r['server_us']:.1f}",
+            f"{r['part']:.0f} %", f"{r['mib']:.0f}"] for name, r in results.items()])
     return {"one_compiler": server.slow, "rows": results}

@@ -76,7 +76,8 @@ def run(options):
         texts = {name: text for name, text in texts.items() if text.strip()}
         texts[f"all of {len(texts) - 1} files"] = b"".join(text.rstrip(b"\n") + b"\n" for text in list(texts.values())[1:])
     looks = {name: describe(text) for name, text in texts.items()}
-    table("comparison" if options.compare else "input", ["input", "lines", "bytes: mean", "p50", "p90", "p99", "longest", "of 1,000 bytes: to escape", "above ASCII", "lz4 -1"],
+    table("comparison" if options.compare else "input",
+          ["input", "lines", "bytes: mean", "p50", "p90", "p99", "longest", "of 1,000 bytes: to escape", "above ASCII", "lz4 -1"],
           [[name, f"{r['lines']:,}", f"{r['mean']:.0f}", *(f"{r[key]:,}" for key in ("p50", "p90", "p99", "longest")), f"{r['escapes']:.1f}",
             f"{r['above_ascii']:.1f}", f"{r['lz4']:.1f} times smaller"] for name, r in looks.items()])
     return looks

@@ -8,7 +8,7 @@ import time
 
 import peers
 from inputs import fill, input_file
-from measure import (BENCH, BIN, DIR, KAFKA, DEADLINE_S, DidNotFinish, NullBulk, Process, Topic, add_ratios, measure, metric, rounds,
+from measure import (BENCH, DEADLINE_S, DIR, KAFKA, DidNotFinish, NullBulk, Process, Topic, add_ratios, measure, metric, rounds,
                      start_collector, start_shipper, wait_until)
 from report import table
 

@@ -10,12 +10,18 @@ import shutil
 
 from measure import DIR, ROOT
 
-TABLES, PLOTS = DIR / "tables", DIR / "plots"
+TABLES, PLOTS, RUN = DIR / "tables", DIR / "plots", DIR / "run.txt"
 PAGES = "README.md", "docs/performance.md", "docs/deploy.md"
 
 
+def begin(line):
+    """What is told of the run under each table."""
+    for folder in (TABLES, PLOTS):
+        folder.mkdir()
+    RUN.write_text(line + "\n")
+
+
 def keep(name, text):
-    TABLES.mkdir(exist_ok=True)
     (TABLES / f"{name}.md").write_text(text.rstrip("\n") + "\n")
 
 
@@ -50,7 +56,6 @@ def front(result):
 
 
 def plot(name, svg):
-    PLOTS.mkdir(exist_ok=True)
     (PLOTS / f"{name}.svg").write_text(svg)
 
 
@@ -60,7 +65,8 @@ def store():
         text = page.read_text()
         for path in sorted(TABLES.glob("*.md")):
             mark = f"<!-- bench {path.stem} -->\n"
-            text, found = re.subn(re.escape(mark) + r".*?(?=<!-- end -->)", lambda _, p=path, m=mark: m + p.read_text(), text, flags=re.S)
+            new = f"{mark}{path.read_text()}\n{RUN.read_text()}"
+            text, found = re.subn(re.escape(mark) + r".*?(?=<!-- end -->)", lambda _, new=new: new, text, flags=re.S)
             if found:
                 print(f"{page.relative_to(ROOT)}: {path.stem}")
         page.write_text(text)
