@@ -28,10 +28,10 @@ def acked(process):
     return metric(process, "sluice_shipper_lines_acked_total")
 
 
-def rest(process, lines):
+def rest(process, lines, scans=2):
     """Until so many lines are acknowledged and it has nothing more to do."""
-    # The next scan takes from quiet files what they need only while they are read; the one after it is far away.
-    at_rest = lambda: metric(process, "sluice_shipper_scans_total") >= 2 and harness.is_quiet(process.popen.pid, 0)  # noqa: E731
+    # The second scan takes from quiet files what they need only while they are read; each comes later than the one before it, up to a minute.
+    at_rest = lambda: metric(process, "sluice_shipper_scans_total") >= scans and harness.is_quiet(process.popen.pid, 0)  # noqa: E731
     if not wait_until(lambda: acked(process) >= lines, 120, process) or not wait_until(at_rest, 120, process):
         raise DidNotFinish("it comes to no rest")
 
@@ -76,7 +76,7 @@ def one_file():
         topic.delete()
 
 
-def quiet_files(seconds):
+def quiet_files(seconds, scans):
     """Start with a line in each, then nothing happens: CPU until all is read, CPU while quiet, memory."""
     folder, topic = fresh_folder("quiet"), Topic()
     fill_with_quiet(folder, FILES)
@@ -85,7 +85,7 @@ def quiet_files(seconds):
         if not wait_until(lambda: harness.is_quiet(process.popen.pid), 120, process):
             raise DidNotFinish("the quiet files were not read")
         start = process.cpu()
-        rest(process, FILES)
+        rest(process, FILES, scans)
         before = harness.cpu_seconds(process.popen.pid)
         time.sleep(seconds)
         idle = harness.cpu_seconds(process.popen.pid) - before
@@ -116,7 +116,7 @@ def run(options):
     result = {
         **rounds({"backlog": lambda: backlog(path, QUICK_BACKLOG if quick else BACKLOG)}, 1),
         **rounds({"one file": one_file}, options.rounds),
-        **rounds({"quiet files": lambda: quiet_files(20 if quick else 60)}, 1 if quick else options.rounds),
+        **rounds({"quiet files": lambda: quiet_files(20, 2) if quick else quiet_files(60, 4)}, 1 if quick else options.rounds),
     }
     table("memory", ["what the shipper holds", "MiB", "of it anonymous", "CPU"],
           [[name, result[name]["failed"]] if "failed" in result[name] else [cell.format(**result[name]) for cell in cells]

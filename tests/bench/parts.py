@@ -187,5 +187,5 @@ def micro(options):
     for r in rows:
         r["of_memcpy"] = r["gb_per_s"] / copy
     table("micro", ["step", "GB/s", "of memcpy", "ns an item"],
-          [[r["name"], f"{r['gb_per_s']:.2f}", f"{r['of_memcpy']:.3f}", f"{r['ns_per_item']:.0f}"] for r in rows])
+          [[r["name"], f"{r['gb_per_s']:.2f}", f"{r['of_memcpy']:.3f}", "" if r["name"] == "memcpy" else f"{r['ns_per_item']:.0f}"] for r in rows])
     return rows
