@@ -74,7 +74,8 @@ static void clean(struct parser *p, const char **text, size_t *len, const struct
                 *text = p->copy.data;
                 *len = p->copy.len;
         }
-        if (info->maybe_double || info->has_newline) {
+        /* Two names may differ in nothing but the bytes that were repaired. */
+        if (info->invalid_utf8 || info->maybe_double || info->has_newline) {
                 buf_reset(&p->unique);
                 p->out.doubles += json_unique(&p->unique, *text, *len);
                 *text = p->unique.data;
