@@ -364,9 +364,12 @@ static struct http_result result_of(struct http_transfer *t, CURLcode code)
                 snprintf(t->error, sizeof t->error, "%s", t->client->pin.fault);
         else if (code != CURLE_OK && !t->error[0])
                 strncpy(t->error, curl_easy_strerror(code), sizeof t->error - 1);
+        bool strange = status != 0 && (status < 100 || status > 999); /* libcurl takes "HTTP/2 -2" */
+        if (strange && code == CURLE_OK)
+                snprintf(t->error, sizeof t->error, "%ld is no status of an answer", status);
         return (struct http_result){
-                .end = end_of(code),
-                .status = (unsigned)status,
+                .end = strange && code == CURLE_OK ? HTTP_BROKEN : end_of(code),
+                .status = strange ? 0 : (unsigned)status,
                 .retry_after_ms = retry_after_ms(t->easy),
                 .error = t->error,
                 .seconds = (double)us / 1e6,

@@ -124,7 +124,8 @@ static void check_result(const struct client *c)
 {
         CHECK(c->ends == 1);
         CHECK(c->result.retry_after_ms >= 0 && c->result.retry_after_ms <= (int64_t)INT32_MAX * 1000);
-        CHECK(c->result.status <= 999 && c->result.seconds >= 0);
+        CHECK(c->result.status == 0 || (c->result.status >= 100 && c->result.status <= 999));
+        CHECK(c->result.seconds >= 0);
         CHECK(c->result.end != HTTP_UNREACHABLE && c->result.end != HTTP_TIMEOUT);
         if (c->verdict == ES_REQUEST_ANSWERED)
                 CHECK(c->result.status == 200 && c->result.end == HTTP_COMPLETE && c->body.len > 0);
