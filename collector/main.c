@@ -60,7 +60,7 @@ static const struct program program = {
                  "  sluice-collector check [-c FILE] ...    would it work? brokers, topics, group, Elasticsearch, rights\n"
                  "  sluice-collector top [URL]              live view of one running collector or shipper\n"
                  "  sluice-collector dlq ls|show [N]|redrive [--dry-run] [--reason R] [--since T] [--until T]   dead letters\n"
-                 "  sluice-collector audit [--host H] [--index NAME] FILE...   does every line of these files stand in the index?\n"
+                 "  sluice-collector audit [--host H] [--index NAME] FILE...   does every line of these files, archives too, stand in the index?\n"
                  "  sluice-collector --brokers kafka:9092 --topic logs --url http://es:9200\n",
         .verbs = verbs,
         .light_verbs = light_verbs,

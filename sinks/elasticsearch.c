@@ -183,6 +183,7 @@ static void on_sniffed(void *arg)
 
         if (es_nodes_name(&es->nodes, &es->sniff.found, es->bulk_path))
                 log_info("elasticsearch", "sniff: nodes beside those of urls: %zu", es->sniff.found.n);
+        http_client_keep(es->http, (unsigned)(es->max_bodies + es_nodes_here(&es->nodes)));
         es_health_look(&es->health);
         show_nodes(es);
         see_to_templates(es);

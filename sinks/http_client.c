@@ -457,8 +457,13 @@ struct http_client *http_client_new(struct loop *l, const struct http_config *co
         curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
         curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, curl_wants_timer);
         curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
-        curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)config->max_connections);
+        http_client_keep(c, config->max_connections);
         return c;
+}
+
+void http_client_keep(struct http_client *c, unsigned max_connections)
+{
+        curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)max_connections);
 }
 
 void http_client_free(struct http_client *c)

@@ -83,6 +83,7 @@ struct http_request {
 /* NULL with e set: a secret that cannot be read, a fingerprint that is none. */
 struct http_client *http_client_new(struct loop *l, const struct http_config *config, struct err *e);
 void http_client_free(struct http_client *c);                   /* NULL ok; no request may be under way */
+void http_client_keep(struct http_client *c, unsigned max_connections);         /* from now on */
 
 void http_send(struct http_client *c, struct http_request *r);
 void http_cancel(struct http_client *c, struct http_request *r); /* no callback follows; not under way: no-op */
