@@ -11,60 +11,15 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "collector/dead.h"
-#include "config/units.h"
+#include "collector/dlq_filter.h"
+#include "collector/dlq_print.h"
+#include "collector/letters.h"
+#include "collector/redrive.h"
 #include "event/timestamp.h"
 
 enum { GROUPS = 1000 };                 /* lines of dlq ls; further ones are counted together */
 
-/* --- which letters ---------------------------------------------------------------------------- */
-
-static int parse_time(const char *text, const char *flag, int64_t now_ms, int64_t *ret_ms, struct err *e)
-{
-        int64_t ns, ago_ms;
-
-        *ret_ms = 0;
-        if (!text || !*text)
-                return 0;
-        if (timestamp_parse(text, strlen(text), &ns) == 0)
-                *ret_ms = ns / 1000000;
-        else if (units_parse_duration(text, &ago_ms, NULL) == 0)
-                *ret_ms = now_ms - ago_ms;
-        else
-                return err_set(e, EINVAL, "--%s %s: takes a time, as 2026-11-23T10:00:00Z, or how long ago, as \"2 h\"", flag, text);
-        return 0;
-}
-
-int dlq_filter_init(struct dlq_filter *f, const struct dlq_config *c, int64_t now_ms, struct err *e)
-{
-        *f = (struct dlq_filter){ .reason = c->reason && *c->reason ? c->reason : NULL };
-        int r = parse_time(c->since, "since", now_ms, &f->since_ms, e);
-        return r < 0 ? r : parse_time(c->until, "until", now_ms, &f->until_ms, e);
-}
-
-static bool equals(const struct letter_text *t, const char *word)
-{
-        return t->len == strlen(word) && memcmp(t->p, word, t->len) == 0;
-}
-
-bool dlq_fits(const struct dlq_filter *f, const struct letter *l)
-{
-        struct letter_text type = letter_error_type(l);
-
-        if (f->reason && !equals(&l->reason, f->reason) && !equals(&type, f->reason))
-                return false;
-        return (!f->since_ms || l->refused_ms >= f->since_ms) && (!f->until_ms || l->refused_ms < f->until_ms);
-}
-
 /* --- printing --------------------------------------------------------------------------------- */
-
-void dlq_print_text(const char *p, size_t n)
-{
-        for (size_t i = 0; i < n; i++) {
-                unsigned char c = (unsigned char)p[i];
-                putchar((c < ' ' && c != '\t' && c != '\n') || c == 0x7f ? '?' : c);
-        }
-}
 
 static void print_named(const char *name, const struct letter_text *t)
 {
@@ -80,34 +35,6 @@ static const char *time_text(int64_t ms, char out[TIMESTAMP_LEN + 1])
         timestamp_format(ms * 1000000, out);
         out[TIMESTAMP_LEN] = '\0';
         return ms < 0 ? "-" : out;
-}
-
-int dlq_exit_code(int error)
-{
-        switch (-error) {
-        case EINVAL:
-                return EX_CONFIG;
-        case ENOENT:
-        case ENOTDIR:
-                return EX_NOINPUT;
-        case EACCES:
-                return EX_NOPERM;
-        case EHOSTUNREACH:
-                return EX_UNAVAILABLE;
-        case EILSEQ:
-                return EX_DATAERR;
-        case EBUSY:
-                return EX_TEMPFAIL;
-        default:
-                return EX_IOERR;
-        }
-}
-
-static int fail(int error, const struct err *e)
-{
-        fflush(stdout);
-        fprintf(stderr, "sluice-collector: %s\n", e->msg);
-        return dlq_exit_code(error);
 }
 
 static void tell_strangers(const struct letters *ls)
@@ -177,7 +104,7 @@ static void end_file(struct list *list)
 
 static void look_at_file(struct list *list, const struct letter *l)
 {
-        if (!list->file || !equals(&l->where, list->file)) {
+        if (!list->file || !letter_text_is(&l->where, list->file)) {
                 end_file(list);
                 list->file = copy(&l->where);
                 list->file_open = false;
@@ -267,7 +194,7 @@ static int ls_main(struct letters *ls, const struct dlq_filter *filter)
         buf_fini(&list->spent);
         map_fini(&list->by_hash);
         free(list);
-        return r < 0 ? fail(r, &e) : EX_OK;
+        return r < 0 ? dlq_fail(r, &e) : EX_OK;
 }
 
 /* --- show ------------------------------------------------------------------------------------- */
@@ -326,7 +253,7 @@ static int show_main(struct letters *ls, const struct dlq_filter *filter, const 
         }
         int r = letters_read(ls, show_letter, &s, &e);
         if (r < 0)
-                return fail(r, &e);
+                return dlq_fail(r, &e);
         if (s.shown > 0)
                 return EX_OK;
         if (number)
@@ -362,15 +289,15 @@ int dlq_main(const struct collector_config *c, const char *const *args, size_t n
         if (n == 0 || verb == NVERBS || n > (verb == SHOW ? 2 : 1))
                 return usage(n > 0 ? args[n > 1 ? n - 1 : 0] : NULL);
         if (dlq_filter_init(&filter, &c->dlq, clock_system.wall_ns(&clock_system) / 1000000, &e) < 0) {
-                fail(-EINVAL, &e);
+                dlq_fail(-EINVAL, &e);
                 return EX_USAGE;
         }
         struct letters *ls = letters_open(c, &e);
         if (!ls)
-                return fail(-e.code, &e);
+                return dlq_fail(-e.code, &e);
         int code = verb == LS   ? ls_main(ls, &filter)
                    : verb == SHOW ? show_main(ls, &filter, n > 1 ? args[1] : NULL)
-                                  : dlq_redrive(c, ls, &filter);
+                                  : redrive_letters(c, ls, &filter);
         letters_close(ls);
         return code;
 }

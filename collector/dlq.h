@@ -13,23 +13,9 @@
 #ifndef SLUICE_COLLECTOR_DLQ_H
 #define SLUICE_COLLECTOR_DLQ_H
 
-#include "collector/letters.h"
+#include "collector/conf.h"
 
 /* args: what stands behind the verb.  Its exit code. */
 int dlq_main(const struct collector_config *c, const char *const *args, size_t n);
-
-/* Which letters are meant: dlq.reason, dlq.since, dlq.until. */
-struct dlq_filter {
-        const char *reason;             /* borrowed; NULL: any */
-        int64_t since_ms, until_ms;     /* wall time; 0: no bound */
-};
-int dlq_filter_init(struct dlq_filter *f, const struct dlq_config *c, int64_t now_ms, struct err *e) MUST_CHECK;
-bool dlq_fits(const struct dlq_filter *f, const struct letter *l);
-
-/* Prints text without what a terminal would obey. */
-void dlq_print_text(const char *p, size_t n);
-int dlq_exit_code(int error);           /* of a -errno that came with a sentence */
-
-int dlq_redrive(const struct collector_config *c, struct letters *ls, const struct dlq_filter *f);      /* an exit code */
 
 #endif

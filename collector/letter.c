@@ -15,7 +15,7 @@
 
 enum { ERROR_TYPE_MAX = 64 };
 
-static bool is(const struct letter_text *t, const char *word)
+bool letter_text_is(const struct letter_text *t, const char *word)
 {
         return t->len == strlen(word) && memcmp(t->p, word, t->len) == 0;
 }
@@ -304,7 +304,7 @@ struct letter_text letter_error_type(const struct letter *l)
         const char *colon = l->error.len > 0 ? memchr(l->error.p, ':', l->error.len) : NULL;
         size_t len = colon ? (size_t)(colon - l->error.p) : l->error.len;
 
-        if (l->error.len > 0 && is(&l->reason, "no_index"))
+        if (l->error.len > 0 && letter_text_is(&l->reason, "no_index"))
                 len = 0;                /* the reason says it all */
         return (struct letter_text){ l->error.p, len < ERROR_TYPE_MAX ? len : ERROR_TYPE_MAX };
 }

@@ -23,6 +23,7 @@
 #include "sinks/batch.h"
 
 struct letter_text { const char *p; size_t len; };      /* borrowed; not NUL-terminated */
+bool letter_text_is(const struct letter_text *t, const char *word);
 
 enum { LETTER_NAME = 22 };              /* of one in a file */
 enum { LETTER_HEADERS = 11 };           /* of one in a topic */

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dlq redrive: letters are read, batched and sent by the elasticsearch sink; what comes back well is marked.
- *
- *   letters_read --> [open batch] --> sink (elasticsearch) --> [answered] --> letters_mark
- *       waits while the sink has no room                          refused: printed, stays open
- *
- * Order: a letter is marked behind the index's answer, never before.  One thread; the reading calls the loop.
- */
+#include "collector/redrive.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +9,7 @@
 #include <sysexits.h>
 
 #include "base/mem.h"
-#include "collector/dlq.h"
+#include "collector/dlq_print.h"
 #include "event/scan.h"
 #include "event/template.h"
 
@@ -263,7 +258,7 @@ static void tell(const struct redrive *r)
                 printf("%" PRId64 " refused again, they stay open\n", r->refused);
 }
 
-int dlq_redrive(const struct collector_config *c, struct letters *ls, const struct dlq_filter *f)
+int redrive_letters(const struct collector_config *c, struct letters *ls, const struct dlq_filter *f)
 {
         struct redrive r = { .config = c, .letters = ls, .filter = f };
 
@@ -276,10 +271,7 @@ int dlq_redrive(const struct collector_config *c, struct letters *ls, const stru
                 tell(&r);
         }
         tear_down(&r);
-        if (r.result < 0) {
-                fflush(stdout);
-                fprintf(stderr, "sluice-collector: %s\n", r.error.msg);
-                return r.result == -ETIMEDOUT ? EX_TEMPFAIL : dlq_exit_code(r.result);
-        }
+        if (r.result < 0)
+                return dlq_fail(r.result, &r.error);
         return r.refused > 0 ? EX_DATAERR : EX_OK;
 }
