@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "collector/topics.h"
 #include "sinks/kafka_conf.h"
+#include "sinks/kafka_property.h"
 
 enum {
         DESTROY_S = 5,                  /* for librdkafka to end its threads */
@@ -55,12 +56,12 @@ static int set_properties(struct consume *c, rd_kafka_conf_t *conf, struct err *
                 { "enable.partition.eof", "true" },     /* tells of offsets that hold no record */
         };
         for (size_t i = 0; i < ARRAY_LEN(own); i++) {
-                int r = kafka_conf_set(conf, own[i][0], own[i][1], e);
+                int r = kafka_property_set(conf, own[i][0], own[i][1], e);
                 if (r < 0)
                         return r;
         }
         if (k->group_instance_id && k->group_instance_id[0]) {
-                int r = kafka_conf_set(conf, "group.instance.id", k->group_instance_id, e);
+                int r = kafka_property_set(conf, "group.instance.id", k->group_instance_id, e);
                 if (r < 0)
                         return r;
         }

@@ -14,7 +14,7 @@
 #include "collector/client.h"
 #include "collector/share.h"
 #include "collector/watch.h"
-#include "sinks/kafka_conf.h"
+#include "sinks/kafka_sentence.h"
 
 enum {
         POLL_MESSAGES = 2000,           /* a turn; then the loop looks at its other duties */

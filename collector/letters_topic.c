@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "collector/letters.h"
 #include "sinks/kafka_conf.h"
+#include "sinks/kafka_property.h"
+#include "sinks/kafka_sentence.h"
 
 enum { POLL_MS = 100, MAX_HEADERS = 64 };
 
@@ -216,7 +218,7 @@ static rd_kafka_t *make_client(struct topic *t, rd_kafka_type_t type, const char
         if (r < 0)
                 return NULL;
         for (size_t i = 0; r == 0 && i < n; i++)
-                r = kafka_conf_set(conf, own[i][0], own[i][1], e);
+                r = kafka_property_set(conf, own[i][0], own[i][1], e);
         if (r < 0) {
                 rd_kafka_conf_destroy(conf);
                 return NULL;

@@ -22,7 +22,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sinks/kafka_client.h"
-#include "sinks/kafka_conf.h"
+#include "sinks/kafka_producer.h"
+#include "sinks/kafka_property.h"
+#include "sinks/kafka_sentence.h"
 #include "sinks/kafka_limit.h"
 
 enum { RETRY_BASE_MS = 100, RETRY_MAX_MS = 5000 };
@@ -350,7 +352,7 @@ static void shrink_requests(struct kafka *k, int64_t size)
         if (size >= k->batch_size)
                 return;
         snprintf(text, sizeof(text), "%lld", (long long)size);
-        if (kafka_conf_set(k->conf, "batch.size", text, &e) < 0) {
+        if (kafka_property_set(k->conf, "batch.size", text, &e) < 0) {
                 log_warn("kafka", "%s", e.msg);
                 return;
         }
@@ -518,72 +520,6 @@ static const struct sink_ops kafka_ops = {
 
 /* --- making one ----------------------------------------------------------------------------- */
 
-struct property {
-        const char *name, *value;
-};
-
-static int set_all(rd_kafka_conf_t *conf, const struct property *p, size_t n, struct err *e)
-{
-        for (size_t i = 0; i < n; i++) {
-                int r = kafka_conf_set(conf, p[i].name, p[i].value, e);
-
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-/* What the user may change. */
-static int set_defaults(rd_kafka_conf_t *conf, const struct kafka_config *c, struct err *e)
-{
-        char linger[32];
-        const struct property defaults[] = {
-                { "linger.ms", linger },
-                { "compression.codec", kafka_codecs[c->compression] },
-                /* As the Java clients place keys. */
-                { "partitioner", "murmur2_random" },
-                /* The broker judges what is too large.  Above its socket.request.max.bytes (100 MiB) it would cut the
-                 * connection instead of answering. */
-                { "message.max.bytes", "67108864" },
-                /* A missing topic is reported after so long; the records are kept and tried again here. */
-                { "topic.metadata.propagation.max.ms", "5000" },
-        };
-
-        snprintf(linger, sizeof(linger), "%lld", (long long)c->linger_ms);
-        return set_all(conf, defaults, ARRAY_LEN(defaults), e);
-}
-
-/* What the promises need.  The library's queue limits are its maxima: the sink's own limits bound what is inside. */
-static int set_promises(rd_kafka_conf_t *conf, struct err *e)
-{
-        static const struct property promises[] = {
-                { "acks", "all" },
-                { "enable.idempotence", "true" },
-                { "message.timeout.ms", "0" },
-                { "queue.buffering.max.messages", "10000000" },
-                { "queue.buffering.max.kbytes", "2147483647" },
-        };
-
-        rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
-        return set_all(conf, promises, ARRAY_LEN(promises), e);
-}
-
-static int make_confs(struct kafka *k, const struct kafka_config *c, struct err *e)
-{
-        static const struct property alone[] = {
-                { "batch.num.messages", "1" },
-                { "linger.ms", "0" },
-        };
-        int r;
-
-        if ((r = kafka_conf_new(c->brokers, &c->security, NULL, &k->conf, e)) < 0 ||
-            (r = set_defaults(k->conf, c, e)) < 0 || (r = kafka_conf_apply(k->conf, &c->librdkafka, e)) < 0 ||
-            (r = set_promises(k->conf, e)) < 0)
-                return r;
-        k->conf_alone = rd_kafka_conf_dup(k->conf);
-        return set_all(k->conf_alone, alone, ARRAY_LEN(alone), e);
-}
-
 static int64_t number_of(const rd_kafka_conf_t *conf, const char *name)
 {
         char text[32];
@@ -626,7 +562,7 @@ struct sink *sink_kafka_new(struct loop *l, const struct kafka_config *c, const 
         backoff_init(&k->backoff, RETRY_BASE_MS, RETRY_MAX_MS);
         kafka_client_init(&k->many, "kafka", l, &us);
         kafka_client_init(&k->alone, "kafka suspects", l, &us);
-        if (check_config(c, e) < 0 || make_confs(k, c, e) < 0)
+        if (check_config(c, e) < 0 || kafka_producer_confs(c, &k->conf, &k->conf_alone, e) < 0)
                 goto failed;
         k->topic = xstrdup(c->topic);
         if (c->ask_limit)
@@ -639,35 +575,3 @@ failed:
         kafka_free(&k->sink);
         return NULL;
 }
-
-/* --- settings ------------------------------------------------------------------------------- */
-
-const char *const kafka_codecs[] = { [KAFKA_LZ4] = "lz4",       [KAFKA_NONE] = "none", [KAFKA_GZIP] = "gzip",
-                                     [KAFKA_SNAPPY] = "snappy", [KAFKA_ZSTD] = "zstd", NULL };
-
-/* linger: the first record of a request waits so long for others.  1 ms keeps the way to the broker under 4 ms at
- * 1,000 lines a second; when more comes, five requests in flight fill up the batches by themselves. */
-static const struct opt opts[] = {
-        { "brokers", OPT_STRING, offsetof(struct kafka_config, brokers), .flag = "brokers",
-          .flag_arg = "HOST:PORT,...", .help = "Kafka brokers to start from" },
-        { "topic", OPT_STRING, offsetof(struct kafka_config, topic), .flag = "topic", .flag_arg = "NAME",
-          .help = "topic that records go to" },
-        { "linger", OPT_DURATION, offsetof(struct kafka_config, linger_ms), .def = "1 ms", .min = 0,
-          .max = 60000, .help = "how long a record waits for others to be sent with it" },
-        { "compression", OPT_CHOICE, offsetof(struct kafka_config, compression), .def = "lz4",
-          .choices = kafka_codecs, .help = "of what is sent; consumers undo it by themselves" },
-        { "security", OPT_TABLE, offsetof(struct kafka_config, security), .table = &kafka_security_opts,
-          .help = "TLS, and the user" },
-        { "librdkafka", OPT_LIST, offsetof(struct kafka_config, librdkafka),
-          .help = "properties of librdkafka, each \"name=value\"" },
-};
-
-static void check_opts(const void *conf, struct opt_errors *errors)
-{
-        const struct kafka_config *c = conf;
-
-        kafka_conf_check_all(c->brokers, &c->librdkafka, errors);
-}
-
-const struct opt_table kafka_producer_opts = { opts, ARRAY_LEN(opts), sizeof(struct kafka_config),
-                                               check_opts };

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sinks/kafka_conf.h"
+#include "sinks/kafka_property.h"
+#include "sinks/kafka_sentence.h"
 #include "sinks/kafka_limit.h"
 
 enum {
@@ -74,7 +76,7 @@ static rd_kafka_t *open_handle(struct kafka_probe *p, const struct kafka_place *
                 return NULL;
         /* It joins none; but librdkafka crashes when it is asked for a group's offsets, has none of its own and finds
          * the coordinator loading (librdkafka issue 5040). */
-        if (place->group && kafka_conf_set(conf, "group.id", place->group, e) < 0) {
+        if (place->group && kafka_property_set(conf, "group.id", place->group, e) < 0) {
                 rd_kafka_conf_destroy(conf);
                 return NULL;
         }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sinks/kafka_conf.h"
+#include "sinks/kafka_property.h"
 
 #define AT(member) offsetof(struct kafka_security, member)
 
@@ -69,7 +69,7 @@ const struct opt_table kafka_security_opts = { rows, ARRAY_LEN(rows), sizeof(str
 
 static int set_one(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *e)
 {
-        return set(value) ? kafka_conf_set(conf, name, value, e) : 0;
+        return set(value) ? kafka_property_set(conf, name, value, e) : 0;
 }
 
 int kafka_security_apply(rd_kafka_conf_t *conf, const struct kafka_security *s, struct err *e)

@@ -16,7 +16,7 @@ STALL_SECONDS = 30      # without progress, until /readyz says so (status/ready.
 INSIDE = {
     "a write has not ended for": "tests/sinks/test_file_slow.c",
     "and the broker does not say which do": "tests/collector/test_consume.c",
-    "kafka: ": "tests/sinks/test_kafka_conf.c",
+    "kafka: ": "tests/sinks/test_kafka_sentence.c",
     "refuses the credentials": "tests/e2e/test_secure.py",
     "refuses cannot be written to a file": "tests/collector/test_dead.c",
     "fill its share of the memory": "tests/collector/test_share.c",

@@ -12,7 +12,6 @@
 
 #include "base/mem.h"
 #include "sinks/kafka.h"
-#include "sinks/kafka_conf.h"
 #include "tests/fake/mock_kafka.h"
 #include "tests/fake/submitter.h"
 
