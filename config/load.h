@@ -5,9 +5,8 @@
 #ifndef SLUICE_CONFIG_LOAD_H
 #define SLUICE_CONFIG_LOAD_H
 
-#include "base/check.h"
 #include "config/node.h"
-#include "config/opt.h"
+#include "config/opt_errors.h"
 
 /* 0 and *ret, owned by the caller, or with sentences in errors: -errno when the file cannot be read, -EINVAL. */
 int load_file(const char *path, struct node **ret, struct opt_errors *errors) MUST_CHECK;

@@ -2,7 +2,6 @@
 #include "config/opt.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,18 +13,6 @@
 #include "config/node.h"
 #include "config/units.h"
 #include "config/value.h"
-
-void opt_complain(struct opt_errors *errors, const char *fmt, ...)
-{
-        char sentence[1536];
-        va_list ap;
-
-        va_start(ap, fmt);
-        vsnprintf(sentence, sizeof(sentence), fmt, ap);
-        va_end(ap);
-        buf_printf(&errors->text, "%s\n", sentence);
-        errors->count++;
-}
 
 /* --- filling a struct from nodes ---------------------------------------------------------------- */
 

@@ -20,14 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
-#include "base/check.h"
+#include "config/opt_errors.h"
 
 struct opt_table;
-
-/* Everything that is wrong, one sentence a line: "shipper.cfg:12: kafka.lingr: unknown; did you mean linger?" */
-struct opt_errors { struct buf text; unsigned count; };
-void opt_complain(struct opt_errors *errors, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 enum opt_type {
         OPT_STRING,     /* char *, owned; ${NAME} expanded as in every string (value.h); NULL when absent and without default */

@@ -18,9 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/buf.h"
-#include "base/check.h"
-#include "config/opt.h"
+#include "config/opt_errors.h"
 
 enum { SOURCE_MAX = 4 << 20, SOURCE_INCLUDE_DEPTH = 10 };
 
