@@ -13,7 +13,7 @@
 #include "shipper/journal.h"
 #include "shipper/line_end.h"
 #include "shipper/rate.h"
-#include "shipper/sources.h"
+#include "shipper/ring.h"
 
 
 enum { PARTIAL_TIMEOUT_MS = 5000, CLOSE_IDLE_MS = 5 * 60 * 1000 };      /* as in the rows; of files named on the command line */
@@ -328,7 +328,7 @@ static int make_all_absolute(const struct strlist *list, struct err *e)
 static void tail_its_ring(const char *state, struct input_config *in)
 {
         in->paths = (struct strlist){ xcalloc(1, sizeof(char *)), 1 };
-        in->paths.v[0] = sources_pattern(state, in->listen);
+        in->paths.v[0] = ring_pattern(state, in->listen);
 }
 
 /* An entry of the journal stands in its ring as an event's members. */

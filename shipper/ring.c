@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shipper/ring.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +44,31 @@ struct ring {
         int sync_error;                 /* -errno of the first that was not; later ones cannot make up for it */
         char trouble[256];
 };
+
+char *ring_dir(const char *state, const char *listen)
+{
+        char *name = xstrdup(listen);
+        size_t n = 0;
+
+        for (const char *p = listen; *p; p++)   /* runs of others become one dash, none at the end */
+                if (isalnum((unsigned char)*p) || *p == '.')
+                        name[n++] = *p;
+                else if (n > 0 && name[n - 1] != '-')
+                        name[n++] = '-';
+        while (n > 0 && name[n - 1] == '-')
+                n--;
+        char *dir = xasprintf("%s/ring/%.*s", state, (int)n, name);
+        free(name);
+        return dir;
+}
+
+char *ring_pattern(const char *state, const char *listen)
+{
+        char *dir = ring_dir(state, listen), *pattern = xasprintf("%s/*.log", dir);
+
+        free(dir);
+        return pattern;
+}
 
 static char *path_of(const struct ring *r, uint64_t number)
 {

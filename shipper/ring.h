@@ -35,6 +35,11 @@ struct ring_owner {
         void *arg;
 };
 
+/* Where the ring of an input lies, and its files as a pattern; the caller frees them.
+ * STATE/ring/NAME: the address with everything but letters, digits, dots and dashes made a dash. */
+char *ring_dir(const char *state, const char *listen);
+char *ring_pattern(const char *state, const char *listen);
+
 /* Makes DIR, mends what is there.  max_line_bytes: of an entry, as for the tailer. */
 struct ring *ring_new(const char *dir, int64_t max_bytes, int64_t max_line_bytes, const struct ring_owner *owner,
                       struct err *e);

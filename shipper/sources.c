@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shipper/sources.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <glob.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "shipper/ring.h"
 
 struct sources {
         struct listen_shared shared;
@@ -18,31 +18,6 @@ struct sources {
         struct listener **v;                    /* owned, and each of them */
         size_t n;
 };
-
-static char *ring_dir(const char *state, const char *listen)
-{
-        char *name = xstrdup(listen);
-        size_t n = 0;
-
-        for (const char *p = listen; *p; p++)   /* runs of others become one dash, none at the end */
-                if (isalnum((unsigned char)*p) || *p == '.')
-                        name[n++] = *p;
-                else if (n > 0 && name[n - 1] != '-')
-                        name[n++] = '-';
-        while (n > 0 && name[n - 1] == '-')
-                n--;
-        char *dir = xasprintf("%s/ring/%.*s", state, (int)n, name);
-        free(name);
-        return dir;
-}
-
-char *sources_pattern(const char *state, const char *listen)
-{
-        char *dir = ring_dir(state, listen), *pattern = xasprintf("%s/*.log", dir);
-
-        free(dir);
-        return pattern;
-}
 
 /* --- hooks ----------------------------------------------------------------------------------------- */
 

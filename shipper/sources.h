@@ -7,7 +7,7 @@
  *
  * Outlives a reload: an input whose address and ring stay the same keeps its socket, its connections and what
  * is half read.  With --once sockets are not opened: their rings are shipped to the end, that is all.
- * NAME is the address with everything but letters, digits, dots and dashes made a dash.  One thread.
+ * One thread.
  */
 #ifndef SLUICE_SHIPPER_SOURCES_H
 #define SLUICE_SHIPPER_SOURCES_H
@@ -32,8 +32,5 @@ bool sources_any(const struct sources *s);
 bool sources_ended(const struct sources *s);    /* nothing more will come: stdin has ended, or --once without stdin */
 const char *sources_trouble(const struct sources *s);   /* the first that takes nothing, or NULL */
 void sources_each(const struct sources *s, void (*fn)(void *arg, const struct listener_view *v), void *arg);
-
-/* The files of an input's ring, as a pattern; the caller frees it. */
-char *sources_pattern(const char *state, const char *listen);
 
 #endif
