@@ -2,12 +2,11 @@
 /* view: what the running collector shows over HTTP.  Runs on the loop, reads the parts as they are. */
 #include <stdio.h>
 
-#include "base/json.h"
 #include "collector/client.h"
 #include "collector/collector.h"
 #include "collector/dead.h"
 #include "collector/share.h"
-#include "status/metrics.h"
+#include "status/life_view.h"
 #include "status/page.h"
 
 static const struct stat_row rows[] = {
@@ -59,21 +58,12 @@ int64_t collector_settled(const struct collector *c)
         return stat_get(&s->indexed) + stat_get(&s->duplicate) + dead_lettered(s) + dropped(s);
 }
 
-static unsigned get_healthz(void *arg, struct buf *body)
-{
-        (void)arg;
-        buf_puts(body, "alive\n");
-        return 200;
-}
-
 static unsigned get_readyz(void *arg, struct buf *body)
 {
         struct collector *c = arg;
         char sentence[SHARE_SENTENCE];
-        const char *why = ready_why_not(&c->life.ready, loop_now_ms(c->life.loop), why_it_waits(c, sentence));
 
-        buf_printf(body, "%s\n", why ? why : "ready");
-        return why ? 503 : 200;
+        return life_get_readyz(&c->life, why_it_waits(c, sentence), body);
 }
 
 static void put_lags(struct metrics *m, struct collector *c)
@@ -115,7 +105,6 @@ static unsigned get_metrics(void *arg, struct buf *body)
         struct collector *c = arg;
         struct metrics m, dead_letters;
         struct stat_group index = c->index->ops->stats(c->index), dead = c->dead->ops->stats(c->dead);
-        struct loop_lag lag = loop_lag(c->life.loop);
 
         metrics_begin(&m, body, "sluice_collector_");
         metrics_rows(&m, rows, ARRAY_LEN(rows), &c->stats);
@@ -127,10 +116,7 @@ static unsigned get_metrics(void *arg, struct buf *body)
                       "How long the oldest record of a partition has not been settled.",
                       (double)(consume_oldest_ms(c->consume) / 1000));
         put_fetch_queue(&m, c);
-        metrics_value(&m, STAT_GAUGE, "loop_held_worst_seconds", NULL,
-                      "Longest time one callback held the loop in the last minute.", (double)lag.worst_us / 1e6);
-        metrics_value(&m, STAT_GAUGE, "ready", NULL, "1 when /readyz says 200.",
-                      ready_why_not(&c->life.ready, loop_now_ms(c->life.loop), NULL) ? 0 : 1);
+        life_put_metrics(&c->life, &m);
         metrics_rows(&m, index.rows, index.nrows, index.base);
         if (dead_in_topic(&c->config.dlq)) {
                 metrics_rows(&m, dead.rows, dead.nrows, dead.base);
@@ -219,23 +205,15 @@ static unsigned get_status(void *arg, struct buf *body)
         struct collector *c = arg;
         struct json_out w = { .b = body };
         const struct partitions *ps = consume_partitions(c->consume);
-        struct loop_lag lag = loop_lag(c->life.loop);
         char sentence[SHARE_SENTENCE];
-        const char *why = ready_why_not(&c->life.ready, loop_now_ms(c->life.loop), why_it_waits(c, sentence));
         struct partition *p;
 
         json_open(&w, NULL, '{');
-        json_str(&w, "program", "sluice-collector");
-        json_str(&w, "version", SLUICE_VERSION);
-        json_bool(&w, "ready", !why);
-        json_str(&w, "why_not", why);
-        json_str(&w, "trouble", collector_trouble(c));
+        life_put_status(&c->life, why_it_waits(c, sentence), collector_trouble(c), &w);
         show_ledger(&w, &c->stats);
         json_int(&w, "held_bytes", stat_get(&c->stats.held_bytes));
         json_int(&w, "budget_bytes", stat_get(&c->stats.budget_bytes));
         json_bool(&w, "paused", consume_paused(c->consume));
-        json_str(&w, "loop_worst", lag.worst_name);
-        json_int(&w, "loop_worst_us", lag.worst_us);
         show_lag(&w, c);
         show_all_overdue(&w, c);
         json_open(&w, "partitions", '[');
@@ -248,7 +226,7 @@ static unsigned get_status(void *arg, struct buf *body)
 }
 
 const struct http_route collector_routes[] = {
-        { "/healthz", "text/plain; charset=utf-8", get_healthz },
+        { "/healthz", "text/plain; charset=utf-8", life_get_healthz },
         { "/readyz", "text/plain; charset=utf-8", get_readyz },
         { "/metrics", "text/plain; version=0.0.4; charset=utf-8", get_metrics },
         { "/status", "application/json", get_status },

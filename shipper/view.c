@@ -2,9 +2,8 @@
 /* view: what the running shipper shows over HTTP.  Runs on the loop, reads the parts as they are. */
 #include <stdio.h>
 
-#include "base/json.h"
 #include "shipper/shipper.h"
-#include "status/metrics.h"
+#include "status/life_view.h"
 #include "status/page.h"
 
 static const struct stat_row rows[] = {
@@ -31,20 +30,11 @@ int64_t shipper_dropped(const struct shipper *s)
                stat_get(&s->stats.dropped_filtered) + stat_get(&s->stats.dropped_rate_limited);
 }
 
-static unsigned get_healthz(void *arg, struct buf *body)
-{
-        (void)arg;
-        buf_puts(body, "alive\n");
-        return 200;
-}
-
 static unsigned get_readyz(void *arg, struct buf *body)
 {
         struct shipper *s = arg;
-        const char *why = ready_why_not(&s->life.ready, loop_now_ms(s->life.loop), shipper_trouble(s));
 
-        buf_printf(body, "%s\n", why ? why : "ready");
-        return why ? 503 : 200;
+        return life_get_readyz(&s->life, shipper_trouble(s), body);
 }
 
 static unsigned get_metrics(void *arg, struct buf *body)
@@ -52,16 +42,12 @@ static unsigned get_metrics(void *arg, struct buf *body)
         struct shipper *s = arg;
         struct metrics m;
         struct stat_group g = s->sink->ops->stats(s->sink);
-        struct loop_lag lag = loop_lag(s->life.loop);
 
         metrics_begin(&m, body, "sluice_shipper_");
         metrics_rows(&m, rows, ARRAY_LEN(rows), &s->stats);
         metrics_value(&m, STAT_GAUGE, "lag_bytes", NULL, "Bytes seen in files and not yet acknowledged.",
                       (double)tail_lag_bytes(s->tail));
-        metrics_value(&m, STAT_GAUGE, "loop_held_worst_seconds", NULL,
-                      "Longest time one callback held the loop in the last minute.", (double)lag.worst_us / 1e6);
-        metrics_value(&m, STAT_GAUGE, "ready", NULL, "1 when /readyz says 200.",
-                      ready_why_not(&s->life.ready, loop_now_ms(s->life.loop), NULL) ? 0 : 1);
+        life_put_metrics(&s->life, &m);
         metrics_rows(&m, g.rows, g.nrows, g.base);
         metrics_process(&m);
         return 200;
@@ -114,15 +100,10 @@ static unsigned get_status(void *arg, struct buf *body)
 {
         struct shipper *s = arg;
         struct json_out w = { .b = body };
-        struct loop_lag lag = loop_lag(s->life.loop);
-        const char *why = ready_why_not(&s->life.ready, loop_now_ms(s->life.loop), shipper_trouble(s));
+        const char *trouble = shipper_trouble(s);
 
         json_open(&w, NULL, '{');
-        json_str(&w, "program", "sluice-shipper");
-        json_str(&w, "version", SLUICE_VERSION);
-        json_bool(&w, "ready", !why);
-        json_str(&w, "why_not", why);
-        json_str(&w, "trouble", shipper_trouble(s));
+        life_put_status(&s->life, trouble, trouble, &w);
         show_ledger(&w, s);
         json_int(&w, "held_bytes", stat_get(&s->stats.held_bytes));
         json_int(&w, "budget_bytes", stat_get(&s->stats.budget_bytes));
@@ -131,8 +112,6 @@ static unsigned get_status(void *arg, struct buf *body)
         json_int(&w, "files_open_limit", stat_get(&s->stats.files_open_limit));
         json_int(&w, "files_ignored", stat_get(&s->stats.files_ignored));
         json_int(&w, "lag_bytes", tail_lag_bytes(s->tail));
-        json_str(&w, "loop_worst", lag.worst_name);
-        json_int(&w, "loop_worst_us", lag.worst_us);
         json_open(&w, "sources", '[');
         sources_each(s->sources, show_source, &w);
         json_close(&w, ']');
@@ -145,7 +124,7 @@ static unsigned get_status(void *arg, struct buf *body)
 }
 
 const struct http_route shipper_routes[] = {
-        { "/healthz", "text/plain; charset=utf-8", get_healthz },
+        { "/healthz", "text/plain; charset=utf-8", life_get_healthz },
         { "/readyz", "text/plain; charset=utf-8", get_readyz },
         { "/metrics", "text/plain; version=0.0.4; charset=utf-8", get_metrics },
         { "/status", "application/json", get_status },
