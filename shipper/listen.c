@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "shipper/endpoint.h"
-#include "shipper/journal.h"
+#include "shipper/feed.h"
 #include "shipper/ring.h"
 #include "shipper/scrub.h"
 #include "shipper/splitter.h"
@@ -23,8 +23,6 @@ enum {
         DATAGRAMS_A_TURN = 64,
         FINISH_READS = 64,              /* of one connection, when the program stops */
         RETRY_MS = 1000,
-        ENTRIES_A_TURN = 256,
-        STORE_MS = 250,
         KEEPALIVE_S = 60,               /* a peer that went away without a word is noticed after some minutes */
 };
 
@@ -46,13 +44,9 @@ struct listener {
         char name[160];
         struct ring *ring;              /* owned */
         struct scrub scrub;             /* what may not be kept */
-        struct io io;                   /* of the socket or the journal; not for stdin */
-        struct journal *journal;        /* owned; NULL: it is none */
+        struct io io;                   /* of the socket */
+        struct feed *feed;              /* owned; of the journal, NULL: it is none */
         struct strlist units;           /* owned; of the journal */
-        struct buf line;                /* of the journal; empty between two entries */
-        struct timer store;             /* how far the journal was taken */
-        int64_t stored_ms;
-        bool unstored, store_fails;     /* entries were taken since; it was said */
         struct conn *conns;             /* owned */
         size_t nconns;
         int64_t max_connections, max_line_bytes, idle_timeout_ms, ring_size;
@@ -89,10 +83,8 @@ static void pause_reading(struct listener *l)
                 timer_arm(l->shared->loop, &l->again, RETRY_MS);
         for (struct conn *c = l->conns; c; c = c->next)
                 loop_del(l->shared->loop, &c->io);
-        if (l->journal) {
-                loop_del(l->shared->loop, &l->io);
-                timer_arm(l->shared->loop, &l->store, 0);       /* it may last, and a kill would bring all of it again */
-        }
+        if (l->feed)
+                feed_pause(l->feed);
 }
 
 static void read_conn(struct conn *c)
@@ -103,12 +95,6 @@ static void read_conn(struct conn *c)
                 timer_arm(l->shared->loop, &l->again, 0);
         else
                 loop_add(l->shared->loop, &c->io, EPOLLIN);
-}
-
-static void read_next_entries(struct listener *l)
-{
-        loop_add(l->shared->loop, &l->io, EPOLLIN);
-        timer_arm(l->shared->loop, &l->again, 0);
 }
 
 /* The ring's hook. */
@@ -126,8 +112,8 @@ static void resume_reading(void *arg)
         }
         for (struct conn *c = l->conns; c; c = c->next)
                 read_conn(c);
-        if (l->journal)
-                read_next_entries(l);
+        if (l->feed)
+                feed_start(l->feed);
 }
 
 /* All that one read brought goes to the file in one write. */
@@ -383,120 +369,33 @@ static void on_datagrams(struct io *io, uint32_t events)
 
 /* --- the journal ----------------------------------------------------------------------------------- */
 
-/* Only what is on the disk may be called taken: the journal will not be asked for it again. */
-static void store_place(struct listener *l)
+static void on_entry(void *arg, const char *line, size_t len, size_t cut)
 {
-        struct err e = { 0 };
-        int r = ring_trouble(l->ring) ? 0 : ring_sync(l->ring);
-
-        if (ring_trouble(l->ring))
-                return;                 /* some of it is in memory only */
-        if (r < 0)
-                err_set(&e, -r, "%s: %s", l->dir, strerror(-r));
-        else
-                r = journal_store(l->journal, &e);
-        if (r < 0 && !l->store_fails)
-                log_error("listen", "how far the journal was taken cannot be stored, after a restart entries come again: "
-                                    "input=%s error=\"%s\"", l->name, e.msg);
-        l->store_fails = r < 0;
-        l->unstored = r < 0;
-        l->stored_ms = loop_now_ms(l->shared->loop);
-}
-
-static void on_store(struct timer *t)
-{
-        struct listener *l = t->arg;
-
-        store_place(l);
-        if (l->unstored)
-                timer_arm(l->shared->loop, t, STORE_MS);
-}
-
-/* The first of a life is stored at once, or one that is killed each second would never get on. */
-static void store_soon(struct listener *l)
-{
-        int64_t since = loop_now_ms(l->shared->loop) - l->stored_ms;
-
-        if (!timer_armed(&l->store))
-                timer_arm(l->shared->loop, &l->store, l->stored_ms == 0 || since >= STORE_MS ? 0 : STORE_MS - since);
-}
-
-static int take_entry(struct listener *l)
-{
+        struct listener *l = arg;
         struct conn none = { .owner = l };
-        struct journal_line of;
-
-        buf_reset(&l->line);
-        int r = journal_next(l->journal, &l->line, &of);
-        if (r <= 0)
-                return r;
-        stat_add(&l->shared->stats->received_bytes, (int64_t)(l->line.len + of.cut));
-        stat_add(&l->shared->stats->utf8_repaired, (int64_t)of.repaired);
-        if (of.unread > 0)
-                log_warn("listen", "the journal is damaged, an entry goes without some fields: input=%s fields=%zu", l->name,
-                         of.unread);
-        stat_set(&l->shared->stats->journal_time, of.time_us / 1000000);
-        put(l, &none, l->line.data, l->line.len, of.cut);
-        return r;
-}
-
-static void read_journal(struct listener *l)
-{
-        int r = 0, n = 0;
 
         look_at_clock(l);
-        while (n < ENTRIES_A_TURN && ring_has_room(l->ring) && (r = take_entry(l)) > 0)
-                n++;
-        l->unstored |= n > 0;
-        if (flush(l) && l->unstored)
-                store_soon(l);
-        if (r < 0)
-                log_error("listen", "the journal cannot be read, tried again: input=%s error=\"%s\"", l->name, strerror(-r));
-        if (!l->paused && (n == ENTRIES_A_TURN || r < 0 || !journal_tells(l->journal)))
-                timer_arm(l->shared->loop, &l->again, n == ENTRIES_A_TURN ? 0 : RETRY_MS);
+        put(l, &none, line, len, cut);
 }
 
-static void on_journal(struct io *io, uint32_t events)
+static bool on_entries(void *arg)
 {
-        struct listener *l = io->arg;
-
-        (void)events;
-        int r = journal_look(l->journal);
-        if (r < 0)
-                log_error("listen", "the journal's changes cannot be seen: input=%s error=\"%s\"", l->name, strerror(-r));
-        read_journal(l);
+        return flush(arg);
 }
 
 static int open_journal(struct listener *l, const struct input_config *in, struct err *e)
 {
-        bool lost = false;
-        struct journal_parts parts = { endpoint_path(in->listen), &l->units, l->dir, l->max_line_bytes - ENTRY_HEADER_MAX };
-
-        ring_keep_synced(l->ring);
-        l->journal = journal_open(&parts, &lost, e);
-        if (!l->journal)
-                return -e->code;
-        l->io.fd = journal_fd(l->journal);
-        l->io.fn = on_journal;
-        if (lost) {
-                stat_inc(&l->shared->stats->journal_lost);
-                log_warn("listen", "the journal has no entry any more where the last run stopped, it is read from its "
-                                   "oldest: input=%s", l->name);
-        }
-        if (journal_is_empty(l->journal))
-                log_warn("listen", "there is no journal file that may be read; this machine's are for the group "
-                                   "systemd-journal: input=%s", l->name);
-        return 0;
-}
-
-static void close_journal(struct listener *l)
-{
-        if (!l->journal)
-                return;
-        store_place(l);
-        journal_close(l->journal);
-        l->journal = NULL;
-        l->io.fd = -1;
+        l->feed = feed_new(&(struct feed_parts){ .loop = l->shared->loop,
+                                                 .stats = l->shared->stats,
+                                                 .name = l->name,
+                                                 .ring = l->ring,
+                                                 .journal = { endpoint_path(in->listen), &l->units, l->dir,
+                                                              l->max_line_bytes - ENTRY_HEADER_MAX },
+                                                 .put = on_entry,
+                                                 .flush = on_entries,
+                                                 .arg = l },
+                           e);
+        return l->feed ? 0 : -e->code;
 }
 
 static void copy_units(struct listener *l, const struct strlist *units)
@@ -525,9 +424,6 @@ static void try_again(struct timer *t)
                 if (!flush(l))
                         timer_arm(l->shared->loop, t, RETRY_MS);
                 loop_wake(l->shared->loop);
-        } else if (l->journal) {
-                if (!l->paused)
-                        on_journal(&l->io, 0);
         } else if (l->always_readable && l->conns && !l->paused) {
                 if (read_once(l->conns) && !l->paused)
                         timer_arm(l->shared->loop, t, 0);
@@ -591,10 +487,10 @@ static void start(struct listener *l)
         if (l->ep.kind == ENDPOINT_STDIN) {
                 l->always_readable = !epoll_takes(l->io.fd);
                 add_conn(l, l->io.fd);
-        } else if (!l->journal) {
+        } else if (!l->feed) {
                 loop_add(l->shared->loop, &l->io, EPOLLIN);
         } else if (!l->paused) {
-                read_next_entries(l);
+                feed_start(l->feed);
         }
         log_info("listen", "listening: input=%s ring=%s", l->name, l->dir);
 }
@@ -611,7 +507,6 @@ struct listener *listener_new(const struct listen_parts *parts, const struct inp
         copy_units(l, &in->units);
         l->again = (struct timer){ .name = "listen", .fn = try_again, .arg = l };
         l->idle = (struct timer){ .name = "listen", .fn = end_idle, .arg = l };
-        l->store = (struct timer){ .name = "listen", .fn = on_store, .arg = l };
         l->io = (struct io){ .fd = -1, .name = "listen", .arg = l };
         snprintf(l->name, sizeof(l->name), "%s", in->listen);
         if (endpoint_parse(in->listen, &l->ep, e) < 0 || open_ring(l, e) < 0 ||
@@ -635,16 +530,14 @@ void listener_free(struct listener *l)
         loop_del(l->shared->loop, &l->io);
         timer_disarm(l->shared->loop, &l->again);
         timer_disarm(l->shared->loop, &l->idle);
-        timer_disarm(l->shared->loop, &l->store);
         endpoint_close(&l->ep, l->io.fd);
-        close_journal(l);
+        feed_free(l->feed);
         if (l->ring) {
                 stat_add(&l->shared->stats->ring_bytes, -ring_bytes(l->ring));
                 stat_add(&l->shared->stats->ring_limit_bytes, -l->ring_size);
         }
         ring_free(l->ring);
         scrub_fini(&l->scrub);
-        buf_fini(&l->line);
         for (size_t i = 0; i < l->units.n; i++)
                 free(l->units.v[i]);
         free(l->units.v);
@@ -672,8 +565,8 @@ void listener_finish(struct listener *l)
                 end_conn(l, l->conns);
         loop_del(l->shared->loop, &l->io);
         timer_disarm(l->shared->loop, &l->again);
-        timer_disarm(l->shared->loop, &l->store);
-        close_journal(l);
+        feed_free(l->feed);
+        l->feed = NULL;
 }
 
 void listener_collect(struct listener *l, bool (*acked)(void *arg, const char *path, int64_t size), void *arg)

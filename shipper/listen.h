@@ -5,7 +5,7 @@
  *                      connection --+              +-- ring --> written() --> the tailer
  *      stdin           -------------+              |
  *      udp, unixgram   datagram -------------------+
- *      journald        entry ----------------------+
+ *      journald        entry --- feed -------------+
  *
  * All on the loop, nothing blocks: one read of one descriptor a turn.
  *
@@ -16,7 +16,6 @@
  *
  * Bounded: connections by max_connections (more are closed and counted), the unfinished line of each by
  * max_line_bytes, and all of those together by held_max: beyond it a line is cut at LISTEN_SHORT_LINE.
- * How far the journal was taken is stored once the ring's bytes are on the disk: at once, then every STORE_MS at most.
  * One thread.
  */
 #ifndef SLUICE_SHIPPER_LISTEN_H
