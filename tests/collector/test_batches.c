@@ -8,112 +8,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/log.h"
 #include "base/mem.h"
-#include "collector/deliver.h"
 #include "event/pack.h"
-#include "tests/fake/sink_held.h"
+#include "tests/fake/delivery.h"
 
-enum { BUDGET = 256 * 1024, MANY = 5000 };
+enum { MANY = 5000 };
 #define WALL_NS (INT64_C(1795428000) * 1000000000)
 
 struct rig {
-        struct collector_config config;
-        struct collector_stats stats;
-        struct loop *loop;
-        struct sink *index, *dead;
-        struct deliver *deliver;
-        struct partition *p;
+        struct delivery *d;
         struct event_stream stream;
         struct pack pack;
         uint64_t offset;                /* in the file */
-        unsigned pauses;
-        size_t waiting;                 /* bytes of partitions paused alone */
-        bool paused;
 };
-
-static void on_settle(void *arg, struct partition *p, uint64_t seq)
-{
-        (void)arg;
-        partition_settle(p, seq);
-}
-
-static void on_pause(void *arg)
-{
-        struct rig *r = arg;
-        r->paused = true;
-        r->pauses++;
-}
-
-static void on_resume(void *arg)
-{
-        struct rig *r = arg;
-        r->paused = false;
-}
-
-static struct sink *no_spare(void *arg)
-{
-        (void)arg;
-        return NULL;
-}
-
-static size_t on_waiting(void *arg)
-{
-        return ((struct rig *)arg)->waiting;
-}
 
 static int set_up(void **state)
 {
         static const struct ident file = { { 7 } };
         struct rig *r = xcalloc(1, sizeof(*r));
-        const struct deliver_hooks hooks = { on_settle, on_pause, on_resume, on_waiting, no_spare, r };
-        const struct sink_limits limits = { .max_batches = 8, .max_bytes = 64 * 1024 };
-        struct err e = { 0 };
 
-        log_setup(LOG_ERROR, LOG_TEXT, STDERR_FILENO);
-        r->config.elasticsearch.index = (char *)"logs-{service.name:generic}-default";
-        r->config.dlq.topic = (char *)"dead";
-        r->config.batch_bytes = 16 * 1024;
-        r->config.batch_records = 1000;
-        r->config.batch_time_ms = 20;
-        r->loop = loop_new(&clock_system, &e);
-        r->deliver = deliver_new(r->loop, &r->config, &r->stats, &hooks, &e);
-        struct sink_owner index = deliver_index_owner(r->deliver), dead = deliver_dead_owner(r->deliver);
-        r->index = sink_held_new(r->loop, &index, &limits);
-        r->dead = sink_held_new(r->loop, &dead, &limits);
-        deliver_set_sinks(r->deliver, r->index, r->dead, BUDGET);
-        r->p = partition_new("logs", 3, 0);
+        r->d = delivery_new();
+        r->d->config.batch_bytes = 16 * 1024;
+        r->d->config.batch_records = 1000;
+        r->d->limits.max_bytes = 64 * 1024;
+        delivery_build(r->d);
         event_stream_init(&r->stream, &file, "/var/log/a.log", "shop", "web-1");
         *state = r;
         return 0;
-}
-
-static void check_ledger(const struct rig *r)
-{
-        const struct collector_stats *s = &r->stats;
-
-        assert_int_equal(stat_get(&s->consumed),
-                         stat_get(&s->indexed) + stat_get(&s->duplicate) + stat_get(&s->dead_rejected) +
-                                 stat_get(&s->dead_no_index) + stat_get(&s->dead_bad_batch) +
-                                 stat_get(&s->dropped_tombstone) + stat_get(&s->dropped_refused) +
-                                 stat_get(&s->dropped_taken_again) + stat_get(&s->in_flight));
 }
 
 static int clean_up(void **state)
 {
         struct rig *r = *state;
 
-        check_ledger(r);
-        sink_free(r->index);
-        sink_free(r->dead);
-        deliver_free(r->deliver);
-        check_ledger(r);
-        assert_int_equal(stat_get(&r->stats.in_flight), 0);
-        loop_free(r->loop);
-        r->p->held = 0;
-        partition_free(r->p);
+        delivery_free(r->d);
         event_stream_fini(&r->stream);
         pack_fini(&r->pack);
         free(r);
@@ -141,27 +70,13 @@ static void add_many(struct rig *r, int n)
         }
 }
 
-static void take(struct rig *r, const void *payload, size_t len, const struct incoming_header *headers, size_t nheaders)
-{
-        const struct incoming in = { .cluster = "c", .topic = "logs", .partition = 3, .offset = r->p->next,
-                                     .timestamp_ms = 1700000000000, .payload = payload, .len = len,
-                                     .headers = headers, .nheaders = nheaders };
-        deliver_take(r->deliver, r->p, partition_take(r->p, in.offset), &in);
-}
-
 static void take_record(struct rig *r)
 {
         struct buf record = { 0 };
 
         pack_end(&r->pack, &record);
-        take(r, record.data, record.len, NULL, 0);
+        delivery_take(r->d, record.data, record.len, NULL, 0);
         buf_fini(&record);
-}
-
-static void flush(struct rig *r)
-{
-        deliver_flush(r->deliver);
-        deliver_turn(r->deliver);
 }
 
 /* Document by document what the sink was given is what it would have been given in the event format. */
@@ -176,14 +91,14 @@ static void both_formats_give_the_same_documents(void **state)
                 const struct event_line line = { .wall_ns = WALL_NS, .offset = r->offset, .text = texts[i], .len = strlen(texts[i]) };
                 buf_reset(&event);
                 event_write(&event, &r->stream, &line);
-                take(r, event.data, event.len, NULL, 0);
+                delivery_take(r->d, event.data, event.len, NULL, 0);
                 add(r, texts[i]);
         }
         take_record(r);
-        flush(r);
-        assert_int_equal(sink_held_count(r->index), 2 * n);
+        delivery_flush(r->d);
+        assert_int_equal(sink_held_count(r->d->index), 2 * n);
         for (size_t i = 0; i < n; i++) {
-                const struct record *a = sink_held_record(r->index, i), *b = sink_held_record(r->index, n + i);
+                const struct record *a = sink_held_record(r->d->index, i), *b = sink_held_record(r->d->index, n + i);
                 assert_int_equal(a->value.len, b->value.len);
                 assert_memory_equal(batch_at(a->batch, a->value), batch_at(b->batch, b->value), a->value.len);
                 assert_int_equal(a->id.len, b->id.len);
@@ -191,10 +106,10 @@ static void both_formats_give_the_same_documents(void **state)
                 assert_int_equal(a->dest.len, b->dest.len);
                 assert_memory_equal(batch_at(a->batch, a->dest), batch_at(b->batch, b->dest), a->dest.len);
         }
-        assert_int_equal(stat_get(&r->stats.consumed), 2 * n);
-        assert_int_equal(stat_get(&r->stats.batches), 1);
-        assert_int_equal(stat_get(&r->stats.utf8_repaired), 1);
-        sink_held_answer_all(r->index, VERDICT_DONE);
+        assert_int_equal(stat_get(&r->d->stats.consumed), 2 * n);
+        assert_int_equal(stat_get(&r->d->stats.batches), 1);
+        assert_int_equal(stat_get(&r->d->stats.utf8_repaired), 1);
+        sink_held_answer_all(r->d->index, VERDICT_DONE);
         buf_fini(&event);
 }
 
@@ -206,37 +121,23 @@ static void the_offset_waits_for_the_last_line(void **state)
         take_record(r);
         add_many(r, 2);
         take_record(r);
-        flush(r);
-        assert_int_equal(sink_held_count(r->index), 5);
-        assert_int_equal(stat_get(&r->stats.in_flight), 5);
-        sink_held_answer(r->index, 4, VERDICT_DONE, 201, NULL);         /* of the second record */
-        sink_held_answer(r->index, 3, VERDICT_DUPLICATE, 409, NULL);
-        sink_held_answer(r->index, 2, VERDICT_DONE, 201, NULL);
-        sink_held_answer(r->index, 0, VERDICT_REJECT, 400, "no");
-        assert_int_equal(partition_committable(r->p), -1);
-        sink_held_answer(r->index, 0, VERDICT_DONE, 201, NULL);
-        assert_int_equal(partition_committable(r->p), -1);
-        deliver_turn(r->deliver);
-        assert_int_equal(sink_held_count(r->dead), 1);
-        assert_true(sink_held_value_has(r->dead, 0, "\"message\":\"GET /basket/0 200 12ms\""));
-        sink_held_answer(r->dead, 0, VERDICT_DONE, 0, NULL);
-        assert_int_equal(partition_committable(r->p), 2);
-        assert_int_equal(stat_get(&r->stats.consumed), 5);
-        assert_true(deliver_idle(r->deliver));
-}
-
-static const char *header(const struct record *rec, const char *name)
-{
-        static char text[256];
-
-        for (unsigned i = 0; i < rec->nheaders; i++) {
-                const struct header *h = &rec->batch->headers[rec->first_header + i];
-                if (strcmp(h->name, name) == 0) {
-                        snprintf(text, sizeof(text), "%.*s", (int)h->value.len, batch_at(rec->batch, h->value));
-                        return text;
-                }
-        }
-        return NULL;
+        delivery_flush(r->d);
+        assert_int_equal(sink_held_count(r->d->index), 5);
+        assert_int_equal(stat_get(&r->d->stats.in_flight), 5);
+        sink_held_answer(r->d->index, 4, VERDICT_DONE, 201, NULL);         /* of the second record */
+        sink_held_answer(r->d->index, 3, VERDICT_DUPLICATE, 409, NULL);
+        sink_held_answer(r->d->index, 2, VERDICT_DONE, 201, NULL);
+        sink_held_answer(r->d->index, 0, VERDICT_REJECT, 400, "no");
+        assert_int_equal(partition_committable(r->d->p), -1);
+        sink_held_answer(r->d->index, 0, VERDICT_DONE, 201, NULL);
+        assert_int_equal(partition_committable(r->d->p), -1);
+        deliver_turn(r->d->deliver);
+        assert_int_equal(sink_held_count(r->d->dead), 1);
+        assert_true(sink_held_value_has(r->d->dead, 0, "\"message\":\"GET /basket/0 200 12ms\""));
+        sink_held_answer(r->d->dead, 0, VERDICT_DONE, 0, NULL);
+        assert_int_equal(partition_committable(r->d->p), 2);
+        assert_int_equal(stat_get(&r->d->stats.consumed), 5);
+        assert_true(deliver_idle(r->d->deliver));
 }
 
 static void what_cannot_be_read_is_a_dead_letter_as_it_is(void **state)
@@ -246,25 +147,25 @@ static void what_cannot_be_read_is_a_dead_letter_as_it_is(void **state)
 
         add_many(r, 2);
         take_record(r);
-        take(r, poison, sizeof(poison), NULL, 0);
+        delivery_take(r->d, poison, sizeof(poison), NULL, 0);
         add_many(r, 2);
         take_record(r);
-        flush(r);
-        assert_int_equal(sink_held_count(r->index), 4);
-        assert_int_equal(sink_held_count(r->dead), 1);
-        const struct record *dead = sink_held_record(r->dead, 0);
+        delivery_flush(r->d);
+        assert_int_equal(sink_held_count(r->d->index), 4);
+        assert_int_equal(sink_held_count(r->d->dead), 1);
+        const struct record *dead = sink_held_record(r->d->dead, 0);
         assert_int_equal(dead->value.len, sizeof(poison));
         assert_memory_equal(batch_at(dead->batch, dead->value), poison, sizeof(poison));
-        assert_string_equal(header(dead, "sluice.reason"), "bad_batch");
-        assert_non_null(strstr(header(dead, "sluice.error"), "not an LZ4 frame"));
-        assert_string_equal(header(dead, "sluice.offset"), "1");
-        assert_string_equal(header(dead, "sluice.partition"), "3");
-        sink_held_answer_all(r->index, VERDICT_DONE);
-        assert_int_equal(partition_committable(r->p), 1);
-        sink_held_answer_all(r->dead, VERDICT_DONE);
-        assert_int_equal(partition_committable(r->p), 3);
-        assert_int_equal(stat_get(&r->stats.dead_bad_batch), 1);
-        assert_int_equal(stat_get(&r->stats.consumed), 5);
+        assert_string_equal(sink_held_header(dead, "sluice.reason"), "bad_batch");
+        assert_non_null(strstr(sink_held_header(dead, "sluice.error"), "not an LZ4 frame"));
+        assert_string_equal(sink_held_header(dead, "sluice.offset"), "1");
+        assert_string_equal(sink_held_header(dead, "sluice.partition"), "3");
+        sink_held_answer_all(r->d->index, VERDICT_DONE);
+        assert_int_equal(partition_committable(r->d->p), 1);
+        sink_held_answer_all(r->d->dead, VERDICT_DONE);
+        assert_int_equal(partition_committable(r->d->p), 3);
+        assert_int_equal(stat_get(&r->d->stats.dead_bad_batch), 1);
+        assert_int_equal(stat_get(&r->d->stats.consumed), 5);
 }
 
 /* A few kilobytes from Kafka are far more documents than the budget holds: they come in portions. */
@@ -277,24 +178,24 @@ static void what_one_record_becomes_stays_within_the_budget(void **state)
                 add_many(r, MANY);
                 take_record(r);
         }
-        assert_true(r->paused);
-        assert_int_equal(stat_get(&r->stats.batches), 1);
-        for (int i = 0; i < 10000 && !deliver_idle(r->deliver); i++) {
-                flush(r);
-                check_ledger(r);
-                if (stat_get(&r->stats.held_bytes) > most)
-                        most = stat_get(&r->stats.held_bytes);
-                sink_held_answer_all(r->index, VERDICT_DONE);
+        assert_true(r->d->paused);
+        assert_int_equal(stat_get(&r->d->stats.batches), 1);
+        for (int i = 0; i < 10000 && !deliver_idle(r->d->deliver); i++) {
+                delivery_flush(r->d);
+                delivery_check_ledger(r->d);
+                if (stat_get(&r->d->stats.held_bytes) > most)
+                        most = stat_get(&r->d->stats.held_bytes);
+                sink_held_answer_all(r->d->index, VERDICT_DONE);
         }
-        assert_true(deliver_idle(r->deliver));
-        assert_int_equal(stat_get(&r->stats.indexed), 3 * MANY);
-        assert_int_equal(stat_get(&r->stats.consumed), 3 * MANY);
-        assert_int_equal(stat_get(&r->stats.batches), 3);
-        assert_int_equal(partition_committable(r->p), 3);
+        assert_true(deliver_idle(r->d->deliver));
+        assert_int_equal(stat_get(&r->d->stats.indexed), 3 * MANY);
+        assert_int_equal(stat_get(&r->d->stats.consumed), 3 * MANY);
+        assert_int_equal(stat_get(&r->d->stats.batches), 3);
+        assert_int_equal(partition_committable(r->d->p), 3);
         /* The content of one record, and a batch beyond the mark. */
-        assert_true(most < BUDGET + MANY * 40 + 64 * 1024);
-        deliver_turn(r->deliver);
-        assert_false(r->paused);
+        assert_true(most < DELIVERY_BUDGET + MANY * 40 + 64 * 1024);
+        deliver_turn(r->d->deliver);
+        assert_false(r->d->paused);
 }
 
 static void what_is_left_of_a_record_is_given_back(void **state)
@@ -305,17 +206,13 @@ static void what_is_left_of_a_record_is_given_back(void **state)
         take_record(r);
         add_many(r, 10);
         take_record(r);
-        flush(r);
-        assert_true(stat_get(&r->stats.in_flight) == MANY + 1);         /* the second is not opened yet */
-        sink_close(r->index);
-        sink_close(r->dead);
-        sink_free(r->index);
-        sink_free(r->dead);
-        deliver_free(r->deliver);
-        r->index = r->dead = NULL;
-        r->deliver = NULL;
-        assert_int_equal(stat_get(&r->stats.dropped_taken_again), MANY + 1);
-        assert_int_equal(partition_committable(r->p), -1);
+        delivery_flush(r->d);
+        assert_true(stat_get(&r->d->stats.in_flight) == MANY + 1);         /* the second is not opened yet */
+        sink_close(r->d->index);
+        sink_close(r->d->dead);
+        delivery_demolish(r->d);
+        assert_int_equal(stat_get(&r->d->stats.dropped_taken_again), MANY + 1);
+        assert_int_equal(partition_committable(r->d->p), -1);
 }
 
 static void a_partition_that_left_is_held_until_its_last_line(void **state)
@@ -326,15 +223,15 @@ static void a_partition_that_left_is_held_until_its_last_line(void **state)
         take_record(r);
         add_many(r, 10);
         take_record(r);
-        partition_enter(r->p, PART_GONE, "test");
-        for (int i = 0; i < 10000 && !deliver_idle(r->deliver); i++) {
-                assert_true(r->p->held > 0);
-                flush(r);
-                sink_held_answer_all(r->index, VERDICT_DONE);
+        partition_enter(r->d->p, PART_GONE, "test");
+        for (int i = 0; i < 10000 && !deliver_idle(r->d->deliver); i++) {
+                assert_true(r->d->p->held > 0);
+                delivery_flush(r->d);
+                sink_held_answer_all(r->d->index, VERDICT_DONE);
         }
-        assert_int_equal(r->p->held, 0);
-        assert_int_equal(stat_get(&r->stats.indexed), MANY + 10);
-        assert_int_equal(partition_committable(r->p), -1);
+        assert_int_equal(r->d->p->held, 0);
+        assert_int_equal(stat_get(&r->d->stats.indexed), MANY + 10);
+        assert_int_equal(partition_committable(r->d->p), -1);
 }
 
 /* Another program may write the format and give its lines no ids. */
@@ -361,13 +258,13 @@ static void lines_without_an_id_get_one_each_and_the_same_again(void **state)
                 pack_end(&r->pack, &record);
                 const struct incoming in = { .cluster = "c", .topic = "logs", .partition = 3, .offset = 7,
                                              .timestamp_ms = 1700000000000, .payload = record.data, .len = record.len };
-                deliver_take(r->deliver, r->p, partition_take(r->p, r->p->next), &in);
-                flush(r);
+                deliver_take(r->d->deliver, r->d->p, partition_take(r->d->p, r->d->p->next), &in);
+                delivery_flush(r->d);
                 for (size_t i = 0; i < 2; i++) {
-                        const struct record *rec = sink_held_record(r->index, i);
+                        const struct record *rec = sink_held_record(r->d->index, i);
                         snprintf(ids[round][i], 64, "%.*s", (int)rec->id.len, batch_at(rec->batch, rec->id));
                 }
-                sink_held_answer_all(r->index, VERDICT_DONE);
+                sink_held_answer_all(r->d->index, VERDICT_DONE);
                 buf_fini(&record);
         }
         assert_string_not_equal(ids[0][0], ids[0][1]);
@@ -385,11 +282,11 @@ static void headers_of_the_record_are_those_of_each_line(void **state)
 
         add_many(r, 2);
         pack_end(&r->pack, &record);
-        take(r, record.data, record.len, headers, 2);
-        flush(r);
-        assert_true(sink_held_value_has(r->index, 0, "\"trace\":{\"id\":\"4bf92f3577b34da6a3ce929d0e0e4736\"}"));
-        assert_true(sink_held_value_has(r->index, 1, "\"trace\":{\"id\":\"4bf92f3577b34da6a3ce929d0e0e4736\"}"));
-        sink_held_answer_all(r->index, VERDICT_DONE);
+        delivery_take(r->d, record.data, record.len, headers, 2);
+        delivery_flush(r->d);
+        assert_true(sink_held_value_has(r->d->index, 0, "\"trace\":{\"id\":\"4bf92f3577b34da6a3ce929d0e0e4736\"}"));
+        assert_true(sink_held_value_has(r->d->index, 1, "\"trace\":{\"id\":\"4bf92f3577b34da6a3ce929d0e0e4736\"}"));
+        sink_held_answer_all(r->d->index, VERDICT_DONE);
         buf_fini(&record);
 }
 

@@ -2,6 +2,7 @@
 #include "tests/fake/sink_held.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -147,4 +148,18 @@ struct sink *sink_held_new(struct loop *l, const struct sink_owner *owner, const
 
         h->sink = (struct sink){ .ops = &ops, .loop = l, .owner = *owner, .limits = *limits };
         return &h->sink;
+}
+
+const char *sink_held_header(const struct record *rec, const char *name)
+{
+        static char text[256];
+
+        for (unsigned i = 0; i < rec->nheaders; i++) {
+                const struct header *h = &rec->batch->headers[rec->first_header + i];
+                if (strcmp(h->name, name) == 0) {
+                        snprintf(text, sizeof(text), "%.*s", (int)h->value.len, batch_at(rec->batch, h->value));
+                        return text;
+                }
+        }
+        return NULL;
 }

@@ -20,4 +20,7 @@ void sink_held_answer_all(struct sink *s, enum verdict v);
 /* The text of a member of a record's value, found by strstr: good enough for events of our own. */
 bool sink_held_value_has(const struct sink *s, size_t i, const char *part);
 
+/* The value of a record's header as text, until the next call; NULL: it has none of this name. */
+const char *sink_held_header(const struct record *rec, const char *name);
+
 #endif
