@@ -38,6 +38,7 @@ void rig_build(struct rig *r)
         r->stats = (struct shipper_stats){ 0 };
         r->loop = loop_new(r->clock, &e);
         r->ship = ship_new(r->loop, &r->stats, &hooks);
+        assert_int_equal(ship_set_inputs(r->ship, &r->config.inputs, &e), 0);
         r->tail = tail_new(&(struct tail_parts){ r->loop, &r->config, &r->stats, r->ship });
         assert_int_equal(checkpoint_open(r->state_dir, restore, r, &r->checkpoint, &bad, &e), 0);
         tail_set_checkpoint(r->tail, r->checkpoint);
@@ -177,12 +178,18 @@ bool rig_shipped(const struct rig *r, const char *message)
         return find(r, message) < rig_held(r);
 }
 
-void rig_id_of(const struct rig *r, const char *message, char out[IDENT_LINE_TEXT + 1])
+size_t rig_find(const struct rig *r, const char *message)
 {
         size_t i = find(r, message);
 
         assert_true(i < rig_held(r));
-        const struct record *rec = sink_held_record(r->sink, i);
+        return i;
+}
+
+void rig_id_of(const struct rig *r, const char *message, char out[IDENT_LINE_TEXT + 1])
+{
+        const struct record *rec = sink_held_record(r->sink, rig_find(r, message));
+
         memcpy(out, strstr(batch_at(rec->batch, rec->value), "\"id\":\"") + 6, IDENT_LINE_TEXT);
         out[IDENT_LINE_TEXT] = '\0';
 }

@@ -51,6 +51,7 @@ void rig_remove(const struct rig *r, const char *name);
 
 size_t rig_held(const struct rig *r);
 bool rig_shipped(const struct rig *r, const char *message);     /* held now */
+size_t rig_find(const struct rig *r, const char *message);     /* where the sink holds it */
 void rig_id_of(const struct rig *r, const char *message, char out[IDENT_LINE_TEXT + 1]);
 void rig_check_ledger(const struct rig *r);
 

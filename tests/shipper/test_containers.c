@@ -13,108 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/mem.h"
-#include "shipper/watch.h"
-#include "tests/fake/sink_held.h"
-#include "tests/fake/tmpdir.h"
+#include "tests/fake/rig.h"
 
 #define POD "pods/shop_web-1_uid-7/app"
+#define FILE_NAME POD "/0.log"
 #define T "2026-11-23T10:00:00.123456789Z"
-
-/* A shipper without main, on a pod's directory. */
-struct rig {
-        char *dir, *state_dir, *pattern, *path;
-        struct shipper_config config;
-        struct input_config input;
-        struct shipper_stats stats;
-        struct loop *loop;
-        struct checkpoint *checkpoint;
-        struct ship *ship;
-        struct sink *sink;
-        struct tail *tail;
-        struct watch *watch;
-};
-
-static void on_settled(void *arg, struct file *f)
-{
-        tail_settled(((struct rig *)arg)->tail, f);
-}
-
-static void on_room(void *arg)
-{
-        (void)arg;
-}
-
-static void restore(void *arg, const struct checkpoint_row *row)
-{
-        tail_restore(((struct rig *)arg)->tail, row);
-}
-
-static void start(struct rig *r)
-{
-        struct ship_hooks hooks = { on_settled, on_room, r };
-        struct sink_limits limits = { .max_batches = 64, .max_bytes = 4 << 20 };
-        struct err e = { 0 };
-        unsigned bad;
-
-        r->stats = (struct shipper_stats){ 0 };
-        r->loop = loop_new(&clock_system, &e);
-        r->ship = ship_new(r->loop, &r->stats, &hooks);
-        assert_int_equal(ship_set_inputs(r->ship, &r->config.inputs, &e), 0);
-        r->tail = tail_new(&(struct tail_parts){ r->loop, &r->config, &r->stats, r->ship });
-        assert_int_equal(checkpoint_open(r->state_dir, restore, r, &r->checkpoint, &bad, &e), 0);
-        tail_set_checkpoint(r->tail, r->checkpoint);
-        struct sink_owner owner = ship_owner(r->ship);
-        r->sink = sink_held_new(r->loop, &owner, &limits);
-        ship_set_sink(r->ship, r->sink);
-        r->watch = watch_new(r->loop, &r->config, r->tail, &r->stats);
-        watch_scan(r->watch);
-}
-
-static void tear_down(struct rig *r)
-{
-        watch_free(r->watch);
-        sink_free(r->sink);
-        ship_free(r->ship);
-        tail_free(r->tail);
-        checkpoint_free(r->checkpoint);
-        loop_free(r->loop);
-}
-
-static void kill_and_start(struct rig *r)
-{
-        tear_down(r);
-        start(r);
-}
-
-static void turns(struct rig *r)
-{
-        for (int i = 0; i < 8; i++) {
-                loop_turn(r->loop, 0);
-                tail_read(r->tail);
-                while (tail_waits_for_disk(r->tail))
-                        loop_turn(r->loop, 20);
-        }
-}
-
-static void answer_all(struct rig *r)
-{
-        turns(r);
-        sink_held_answer_all(r->sink, VERDICT_DONE);
-        tail_save(r->tail, true);
-}
-
-static void wait_for_held(struct rig *r, size_t n)
-{
-        int64_t deadline_ms = loop_now_ms(r->loop) + 20 * 1000;
-
-        while (sink_held_count(r->sink) < n && loop_now_ms(r->loop) < deadline_ms) {
-                loop_turn(r->loop, 20);
-                tail_read(r->tail);
-        }
-        assert_int_equal(sink_held_count(r->sink), n);
-}
 
 static const char *value(const struct rig *r, size_t i)
 {
@@ -132,7 +36,7 @@ static char *ids(const struct rig *r)
 {
         struct buf b = { 0 };
 
-        for (size_t i = 0; i < sink_held_count(r->sink); i++)
+        for (size_t i = 0; i < rig_held(r); i++)
                 buf_put(&b, value(r, i) + event_id_at(value(r, i)), IDENT_LINE_TEXT);
         char *all = xstrdup(buf_cstr(&b));
         buf_fini(&b);
@@ -141,9 +45,12 @@ static char *ids(const struct rig *r)
 
 static void append_bytes(const struct rig *r, const char *bytes, size_t n)
 {
-        int fd = open(r->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+        char *path = rig_path(r, FILE_NAME);
+        int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+
         assert_int_equal(write(fd, bytes, n), (ssize_t)n);
         close(fd);
+        free(path);
 }
 
 static void append(const struct rig *r, const char *text)
@@ -151,51 +58,28 @@ static void append(const struct rig *r, const char *text)
         append_bytes(r, text, strlen(text));
 }
 
-static void check_ledger(const struct rig *r)
-{
-        const struct shipper_stats *s = &r->stats;
-
-        assert_int_equal(stat_get(&s->lines_read), stat_get(&s->lines_acked) + stat_get(&s->lines_in_flight));
-}
-
 static int set_up(void **state)
 {
-        struct rig *r = xcalloc(1, sizeof(*r));
+        struct rig *r = rig_new(POD "/*.log");
+        static const char *const dirs[] = { "pods", "pods/shop_web-1_uid-7", POD };
 
-        r->dir = tmpdir_new();
-        static const char *const dirs[] = { "state", "pods", "pods/shop_web-1_uid-7", POD };
         for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
-                char *path = tmpdir_path(r->dir, dirs[i]);
+                char *path = rig_path(r, dirs[i]);
                 assert_int_equal(mkdir(path, 0755), 0);
                 free(path);
         }
-        r->state_dir = tmpdir_path(r->dir, "state");
-        r->pattern = tmpdir_path(r->dir, POD "/*.log");
-        r->path = tmpdir_path(r->dir, POD "/0.log");
-        r->input = (struct input_config){ .paths = { &r->pattern, 1 },
-                                          .container = CONTAINER_AUTO,
-                                          .partial_timeout_ms = 100 };
-        r->config = (struct shipper_config){ .inputs = { &r->input, 1 },
-                                             .host = (char *)"node-1",
-                                             .max_line_bytes = 1000,
-                                             .scan_interval_ms = 3600 * 1000 };
-        log_setup(LOG_ERROR, LOG_TEXT, STDERR_FILENO);
-        start(r);
+        r->input.service = NULL;        /* the path names it */
+        r->input.container = CONTAINER_AUTO;
+        r->input.partial_timeout_ms = 100;
+        r->max_bytes = 4 << 20;
+        rig_start(r);
         *state = r;
         return 0;
 }
 
 static int clean_up(void **state)
 {
-        struct rig *r = *state;
-
-        check_ledger(r);
-        tear_down(r);
-        tmpdir_free(r->dir);
-        free(r->state_dir);
-        free(r->pattern);
-        free(r->path);
-        free(r);
+        rig_free(*state);
         return 0;
 }
 
@@ -205,8 +89,8 @@ static void what_the_runtime_and_the_path_say_stands_in_the_event(void **state)
 
         append(r, T " stdout P hel\n" T " stderr F oops\n" T " stdout F lo\n"
                "{\"log\":\"from \\\"docker\\\"\\n\",\"stream\":\"stderr\",\"time\":\"2026-11-23T10:00:01.000000001Z\"}\nplain\n");
-        turns(r);
-        assert_int_equal(sink_held_count(r->sink), 4);
+        rig_turns(r);
+        assert_int_equal(rig_held(r), 4);
         assert_true(has(r, 0, "\"message\":\"oops\"") && has(r, 0, "\"stream\":\"stderr\""));
         assert_true(has(r, 0, "{\"@timestamp\":\"" T "\""));
         assert_true(has(r, 1, "\"message\":\"hello\"") && has(r, 1, "\"stream\":\"stdout\"") && has(r, 1, "\"offset\":0,") == false);
@@ -219,10 +103,10 @@ static void what_the_runtime_and_the_path_say_stands_in_the_event(void **state)
         assert_true(has(r, 3, "\"message\":\"plain\"") && !has(r, 3, "\"stream\""));
         assert_int_equal(stat_get(&r->stats.unparsed_container), 1);
         assert_int_equal(stat_get(&r->stats.lines_read), 5);
-        answer_all(r);
-        kill_and_start(r);
-        turns(r);
-        assert_int_equal(sink_held_count(r->sink), 0);
+        rig_answer(r);
+        rig_kill_and_start(r);
+        rig_turns(r);
+        assert_int_equal(rig_held(r), 0);
 }
 
 static void a_service_of_the_configuration_and_a_time_of_the_line_win(void **state)
@@ -233,9 +117,9 @@ static void a_service_of_the_configuration_and_a_time_of_the_line_win(void **sta
         r->input.parse.time_formats = (struct strlist){ formats, 1 };
         r->input.service = (char *)"named";
         r->input.parse.how = PARSE_JSON;
-        kill_and_start(r);
+        rig_kill_and_start(r);
         append(r, T " stdout F {\"time\":\"2026-11-23T09:59:59.5Z\",\"msg\":\"x\"}\n" T " stdout F {\"msg\":\"y\"}\n");
-        turns(r);
+        rig_turns(r);
         assert_true(has(r, 0, "\"service\":{\"name\":\"named\"}") && has(r, 0, "{\"@timestamp\":\"2026-11-23T09:59:59.500Z\""));
         assert_true(has(r, 1, "{\"@timestamp\":\"" T "\"") && has(r, 1, "\"message\":\"y\""));
 }
@@ -247,14 +131,14 @@ static void an_object_with_too_many_members_for_the_top_is_text(void **state)
 
         r->input.parse = (struct parse_config){ .how = PARSE_JSON, .json_at = (char *)"top" };
         r->config.max_line_bytes = 64 * 1024;
-        kill_and_start(r);
+        rig_kill_and_start(r);
         buf_puts(&b, T " stdout F ");
         for (int i = 0; i < 1100; i++)
                 buf_printf(&b, "%c\"k%d\":%d", i ? ',' : '{', i, i);
         buf_puts(&b, "}\n" T " stdout F {\"msg\":\"few\",\"stream\":\"theirs\",\"container\":\"theirs\"}\n");
         append_bytes(r, b.data, b.len);
-        turns(r);
-        assert_int_equal(sink_held_count(r->sink), 2);
+        rig_turns(r);
+        assert_int_equal(rig_held(r), 2);
         assert_true(has(r, 0, "\"message\":\"{\\\"k0\\\":0,"));
         assert_true(has(r, 1, "\"message\":\"few\"") && has(r, 1, "\"labels\":{\"stream\":\"theirs\",\"container\":\"theirs\"}"));
         assert_int_equal(stat_get(&r->stats.unparsed_too_many), 1);
@@ -272,24 +156,24 @@ static void a_kill_anywhere_leaves_the_ids(void **state)
 
         r->input.partial_timeout_ms = 60 * 1000;
         append(r, text);
-        turns(r);
-        assert_int_equal(sink_held_count(r->sink), 5);
+        rig_turns(r);
+        assert_int_equal(rig_held(r), 5);
         char *all = ids(r);
         size_t len = strlen(all);
 
         for (size_t cut = 0; cut <= n; cut += 5) {
                 /* the checkpoint is that of a file with the first bytes only; inode and birth stay */
-                assert_int_equal(truncate(r->path, 0), 0);
+                rig_write(r, FILE_NAME, "");
                 char *state_file = tmpdir_path(r->state_dir, "checkpoint");
-                tear_down(r);
+                rig_tear_down(r);
                 (void)unlink(state_file);
                 free(state_file);
                 append_bytes(r, text, cut);
-                start(r);
-                answer_all(r);
-                kill_and_start(r);
+                rig_start(r);
+                rig_answer(r);
+                rig_kill_and_start(r);
                 append_bytes(r, text + cut, n - cut);
-                turns(r);
+                rig_turns(r);
                 char *rest = ids(r);
                 assert_true(strlen(rest) <= len);
                 assert_string_equal(all + len - strlen(rest), rest);
@@ -303,13 +187,11 @@ static void a_piece_without_its_end_waits_and_is_not_joined_over_a_file_switch(v
         struct rig *r = *state;
 
         append(r, T " stdout P half\n");
-        turns(r);
-        assert_int_equal(sink_held_count(r->sink), 0);
-        char *rotated = tmpdir_path(r->dir, POD "/0.log.20261123-100000");
-        assert_int_equal(rename(r->path, rotated), 0);
-        free(rotated);
+        rig_turns(r);
+        assert_int_equal(rig_held(r), 0);
+        rig_move(r, FILE_NAME, POD "/0.log.20261123-100000");
         append(r, T " stdout F  and half\n");
-        wait_for_held(r, 2);
+        rig_wait_for(r, 2);
         assert_true((has(r, 0, "\"message\":\"half\"") && has(r, 1, "\"message\":\" and half\"")) ||
                     (has(r, 1, "\"message\":\"half\"") && has(r, 0, "\"message\":\" and half\"")));
         assert_true(has(r, 0, "\"uid\":\"uid-7\"") && has(r, 1, "\"uid\":\"uid-7\""));
@@ -328,28 +210,28 @@ static void a_line_of_many_pieces_is_cut_and_the_position_waits_for_its_end(void
                         buf_puts(&b, T " stderr F between\n");
         }
         append_bytes(r, b.data, b.len);
-        answer_all(r);
+        rig_answer(r);
         assert_int_equal(stat_get(&r->stats.lines_truncated), 1);
         assert_true(stat_get(&r->stats.bytes_cut) > 9000);
 
         /* the end has not come: a kill reads from the line's beginning again, and gives the same two events */
-        kill_and_start(r);
-        turns(r);
-        assert_int_equal(sink_held_count(r->sink), 2);
+        rig_kill_and_start(r);
+        rig_turns(r);
+        assert_int_equal(rig_held(r), 2);
         assert_true(has(r, 0, "\"flags\":[\"truncated\"]") && has(r, 1, "\"message\":\"between\""));
         char *before = ids(r);
-        kill_and_start(r);
-        turns(r);
+        rig_kill_and_start(r);
+        rig_turns(r);
         char *after = ids(r);
         assert_string_equal(before, after);
         free(before);
         free(after);
 
         append(r, T " stdout F end\n" T " stdout F next\n");
-        turns(r);
-        assert_int_equal(sink_held_count(r->sink), 3);
+        rig_turns(r);
+        assert_int_equal(rig_held(r), 3);
         assert_true(has(r, 2, "\"message\":\"next\""));
-        answer_all(r);
+        rig_answer(r);
         assert_int_equal(tail_lag_bytes(r->tail), 0);
         buf_fini(&b);
 }
@@ -364,7 +246,7 @@ static void a_line_of_ten_megabytes_is_one_event(void **state)
         memset(piece, 'x', sizeof(piece) - 1);
         piece[sizeof(piece) - 1] = '\0';
         r->config.max_line_bytes = 512 * 1024;
-        kill_and_start(r);
+        rig_kill_and_start(r);
         for (int i = 0; i < 640; i++)
                 buf_printf(&b, T " stdout %s %s\n", i < 639 ? "P" : "F", piece);
         for (int i = 0; i < 640; i++)
@@ -372,12 +254,12 @@ static void a_line_of_ten_megabytes_is_one_event(void **state)
         append_bytes(r, b.data, b.len);
         append(r, T " stdout F next\n");
         for (int i = 0; i < 40; i++)
-                turns(r);
-        wait_for_held(r, 3);
+                rig_turns(r);
+        rig_wait_for(r, 3);
         assert_true(has(r, 0, "\"flags\":[\"truncated\"]") && has(r, 1, "\"flags\":[\"truncated\"]"));
         assert_true(has(r, 2, "\"message\":\"next\""));
         assert_true(sink_held_record(r->sink, 0)->value.len > 480 * 1024);
-        answer_all(r);
+        rig_answer(r);
         assert_int_equal(tail_lag_bytes(r->tail), 0);
         buf_fini(&b);
 }
@@ -388,13 +270,13 @@ static void a_cut_line_that_never_ends_does_not_hold_the_position_for_ever(void 
 
         for (int i = 0; i < 100; i++)
                 append(r, T " stdout P 0123456789\n");
-        wait_for_held(r, 1);
+        rig_wait_for(r, 1);
         sink_held_answer_all(r->sink, VERDICT_DONE);
         int64_t deadline_ms = loop_now_ms(r->loop) + 20 * 1000;
         while (tail_lag_bytes(r->tail) > 0 && loop_now_ms(r->loop) < deadline_ms) {
                 loop_turn(r->loop, 20);
                 tail_read(r->tail);
-                if (sink_held_count(r->sink) > 0)
+                if (rig_held(r) > 0)
                         sink_held_answer_all(r->sink, VERDICT_DONE);
         }
         assert_int_equal(tail_lag_bytes(r->tail), 0);
@@ -405,12 +287,13 @@ static void stack_traces_are_put_together_by_stream(void **state)
         struct rig *r = *state;
 
         r->input.multiline = (struct multiline_config){ .continues = (char *)"^ ", .max_lines = 100, .timeout_ms = 100 };
-        kill_and_start(r);
+        rig_kill_and_start(r);
         append(r, T " stdout F boom\n" T " stderr F warning\n" T " stdout P  at\n" T " stdout F  a\n" T " stdout F next\n");
-        wait_for_held(r, 3);
+        rig_wait_for(r, 3);
         assert_true(has(r, 0, "\"message\":\"boom\\n at a\"") && has(r, 0, "\"flags\":[\"multiline\"]"));
         assert_true(has(r, 1, "\"message\":\"warning\"") && has(r, 2, "\"message\":\"next\""));
         assert_int_equal(stat_get(&r->stats.lines_read), 5);
+        rig_answer(r);
 }
 
 static void utf16_is_read_by_its_mark_and_over_a_kill(void **state)
@@ -419,16 +302,16 @@ static void utf16_is_read_by_its_mark_and_over_a_kill(void **state)
 
         r->input.container = CONTAINER_NONE;
         r->input.encoding = ENCODING_UTF16;
-        kill_and_start(r);
+        rig_kill_and_start(r);
         append_bytes(r, "\xfe", 1);
-        turns(r);
+        rig_turns(r);
         append_bytes(r, "\xff\0o\0n\0e\0\r\0\n\0\xe9\0", 14);
-        answer_all(r);
+        rig_answer(r);
         assert_int_equal(stat_get(&r->stats.lines_acked), 1);
-        kill_and_start(r);
+        rig_kill_and_start(r);
         append_bytes(r, "\n", 1);
-        turns(r);
-        assert_int_equal(sink_held_count(r->sink), 1);
+        rig_turns(r);
+        assert_int_equal(rig_held(r), 1);
         assert_true(has(r, 0, "\"message\":\"\xc3\xa9\"") && has(r, 0, "\"offset\":12}"));
 }
 
@@ -438,15 +321,15 @@ static void a_file_without_newlines_has_a_name_at_its_first_line(void **state)
 
         r->input.container = CONTAINER_NONE;
         r->input.terminator = (char *)"nul";
-        kill_and_start(r);
+        rig_kill_and_start(r);
         append_bytes(r, "one\0two\0thr", 11);
-        turns(r);
-        assert_int_equal(sink_held_count(r->sink), 2);
+        rig_turns(r);
+        assert_int_equal(rig_held(r), 2);
         char *before = ids(r);
-        kill_and_start(r);
+        rig_kill_and_start(r);
         append_bytes(r, "ee\0\n\0", 5);
-        turns(r);
-        assert_int_equal(sink_held_count(r->sink), 4);
+        rig_turns(r);
+        assert_int_equal(rig_held(r), 4);
         char *after = ids(r);
         assert_memory_equal(before, after, strlen(before));
         assert_true(has(r, 2, "\"message\":\"three\"") && has(r, 3, "\"message\":\"\\n\""));
@@ -463,13 +346,13 @@ static void a_long_line_of_another_encoding_is_cut(void **state)
         r->input.container = CONTAINER_NONE;
         r->input.encoding = ENCODING_UTF16LE;
         r->input.terminator = (char *)"crlf";
-        kill_and_start(r);
+        rig_kill_and_start(r);
         for (int i = 0; i < 150000; i++)
                 buf_put(&b, "\x3d\xd8\x00\xde", 4);
         buf_put(&b, "\r\0\n\0x\0\r\0\n\0", 10);
         append_bytes(r, b.data, b.len);
-        turns(r);
-        assert_int_equal(sink_held_count(r->sink), 2);
+        rig_turns(r);
+        assert_int_equal(rig_held(r), 2);
         assert_true(has(r, 0, "\"flags\":[\"truncated\"]") && has(r, 0, "\xf0\x9f\x98\x80\",\"log\""));
         assert_true(has(r, 1, "\"message\":\"x\""));
         assert_int_equal(stat_get(&r->stats.utf8_repaired), 0);
@@ -482,9 +365,9 @@ static void a_mark_of_utf8_is_no_part_of_the_first_line(void **state)
         struct rig *r = *state;
 
         r->input.container = CONTAINER_NONE;
-        kill_and_start(r);
+        rig_kill_and_start(r);
         append(r, "\xef\xbb\xbf" "first\n\xef\xbb\xbfsecond\n");
-        turns(r);
+        rig_turns(r);
         assert_true(has(r, 0, "\"message\":\"first\"") && has(r, 0, "\"offset\":0}"));
         assert_true(has(r, 1, "\"message\":\"\xef\xbb\xbfsecond\"") && has(r, 1, "\"offset\":9}"));
 }
