@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* Above the batches and bodies that come and go; a larger block comes from mmap and goes back at once. */
-enum { BIG_BLOCK = 4 << 20, KEEP_FREE = 32 << 20, GIVE_BACK = 3 << 20 };
+enum { BIG_BLOCK = 4 << 20, KEEP_FREE = 32 << 20, GIVE_BACK = 3 << 20, TRIM_ANYWAY = 10 };
 
 static void *or_abort(void *p, size_t size)
 {
@@ -71,8 +71,16 @@ void mem_setup(void)
         mallopt(M_ARENA_MAX, 2);
 }
 
+/* A trim is a system call for each free piece, given back before or not, so it is left out while the same is free as after
+ * the last one; now and then it is done anyway, for what was taken meanwhile and freed again. */
 void mem_give_back(void)
 {
-        if (mallinfo2().fordblks > GIVE_BACK)
-                malloc_trim(0);
+        static size_t left, same;
+        size_t now = mallinfo2().fordblks;
+
+        same = now == left ? same + 1 : 0;
+        if (now <= GIVE_BACK || same % TRIM_ANYWAY != 0)
+                return;
+        malloc_trim(0);
+        left = mallinfo2().fordblks;
 }

@@ -22,7 +22,7 @@ char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void mem_setup(void);
 
 /* When nothing is under way: what a burst has left behind goes back to the system.  Costs next to nothing when there is
- * little of it, so it may be asked every second. */
+ * little of it, so it may be asked every second, by one thread. */
 void mem_give_back(void);
 
 #endif
