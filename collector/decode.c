@@ -26,7 +26,10 @@ enum { ID_MAX_BYTES = 512 };     /* a longer _id spoils its whole bulk */
 struct form {
         struct scan_value values[TEMPLATE_FIELDS];      /* of the template; they point into kin's own copy */
         struct buf name;        /* the index, when it follows from them */
+        bool fixed_name;        /* it does: the template has fields only */
         bool known;             /* every value stands in what they have in common */
+        const struct route *route;      /* of all of them that come from this topic */
+        struct buf topic;
 };
 
 struct decoder {
@@ -48,7 +51,7 @@ struct decoder {
         struct buf headed;         /* an event with what its headers add */
         struct kin *kin;           /* owned */
         struct form forms[KIN_FORMS];
-        bool fixed_name;           /* of a form: the template has fields only */
+        bool rules_by_time;        /* a route looks at @timestamp or event.id */
         struct slice dest;         /* the index name that was put last, perhaps into the batch at hand */
 };
 
@@ -61,7 +64,6 @@ static int want_all(struct decoder *d, const char *index_template, const char *i
         if (r < 0)
                 return r;
         d->id_field = (size_t)r;
-        d->fixed_name = template_only_fields(d->index.template);
         return 0;
 }
 
@@ -93,8 +95,24 @@ int decode_set_routing(struct decoder *d, const char *field, struct err *e)
         return 0;
 }
 
+/* Two fields that are always looked for, so that the list of all does not say whether a rule wants them. */
+static bool look_at_time(const struct tablelist *routes)
+{
+        struct fields own = { 0 };
+        struct routes probe;
+        struct err e = { 0 };
+        bool found = routes_init(&probe, routes, &own, &e) < 0;
+
+        for (size_t i = 0; i < own.n; i++)
+                found |= strcmp(own.path[i], "@timestamp") == 0 || strcmp(own.path[i], "event.id") == 0;
+        routes_fini(&probe);
+        fields_fini(&own);
+        return found;
+}
+
 int decode_set_routes(struct decoder *d, const struct tablelist *routes, struct err *e)
 {
+        d->rules_by_time = look_at_time(routes);
         return routes_init(&d->routes, routes, &d->fields, e);
 }
 
@@ -122,8 +140,10 @@ void decode_free(struct decoder *d)
         buf_fini(&d->headed);
         buf_fini(&d->unique);
         kin_free(d->kin);
-        for (size_t i = 0; i < KIN_FORMS; i++)
+        for (size_t i = 0; i < KIN_FORMS; i++) {
                 buf_fini(&d->forms[i].name);
+                buf_fini(&d->forms[i].topic);
+        }
         free(d);
 }
 
@@ -299,6 +319,15 @@ static enum scan_result add_headers(struct decoder *d, struct incoming *in, enum
 
 /* --- one event of a file is like the next ------------------------------------------------------- */
 
+/* What rules look at is the same in all that are alike, and so is the one that fits. */
+static bool rules_hold_for_all(const struct decoder *d, const struct scan_value *values)
+{
+        for (size_t i = AT_ID + 1; d->routes.n > 0 && i < d->fields.n; i++)
+                if (values[i].type != SCAN_ABSENT && !kin_place(d->kin, values[i].p))
+                        return false;
+        return true;
+}
+
 /* From an event that passed unchanged: values are all that was looked for, with dest as its index when ok. */
 static void learn(struct decoder *d, const struct incoming *in, const struct scan_value *values, bool ok)
 {
@@ -307,8 +336,12 @@ static void learn(struct decoder *d, const struct incoming *in, const struct sca
         if (i < 0)
                 return;
         struct form *f = &d->forms[i];
-        size_t n = naming_values(&d->index, values, f->values);
-        f->known = ok;
+        size_t n = naming_values(index_of(d), values, f->values);
+        f->route = d->route;
+        f->fixed_name = template_only_fields(index_of(d)->template);
+        buf_reset(&f->topic);
+        buf_puts(&f->topic, in->topic);
+        f->known = ok && rules_hold_for_all(d, values);
         for (size_t k = 0; k < n; k++) {
                 if (f->values[k].type == SCAN_ABSENT)
                         continue;
@@ -324,7 +357,7 @@ static bool put_dest_of_form(struct decoder *d, const struct incoming *in, const
 {
         const struct scan_value time = { .type = SCAN_STRING, .p = in->payload + EVENT_TIMESTAMP_AT, .len = TIMESTAMP_LEN };
 
-        if (!d->fixed_name)
+        if (!f->fixed_name)
                 return put_dest(d, in, f->values, &time, b, ret);
         *ret = put_name(d, &f->name, b);
         return true;
@@ -332,6 +365,8 @@ static bool put_dest_of_form(struct decoder *d, const struct incoming *in, const
 
 static enum decode_end decode_kin(struct decoder *d, const struct incoming *in, const struct form *f, struct batch *b)
 {
+        if (d->route && d->route->to == ROUTE_DROP)
+                return DECODE_DROP;
         struct slice value = batch_put(b, in->payload, in->len), dest = { 0 };
         bool ok = put_dest_of_form(d, in, f, b, &dest);
         struct record *r = batch_add(b);
@@ -340,7 +375,18 @@ static enum decode_end decode_kin(struct decoder *d, const struct incoming *in, 
         r->id = (struct slice){ value.off + EVENT_ID_AT, IDENT_LINE_TEXT };
         r->dest = dest;
         r->weight = 1;
+        if (d->route && d->route->pipeline)
+                batch_header(b, r, es_header_pipeline, d->route->pipeline, strlen(d->route->pipeline));
         return ok ? DECODE_OK : DECODE_NO_INDEX;
+}
+
+/* Where all that are alike go, and none of them has a shard of its own. */
+static bool knows(struct decoder *d, const struct incoming *in, const struct form *f)
+{
+        if (!f->known)
+                return false;
+        d->route = f->route;
+        return d->routes.n == 0 || strcmp(buf_cstr(&d->forms[f - d->forms].topic), in->topic) == 0;
 }
 
 /* --- any event ---------------------------------------------------------------------------------- */
@@ -497,8 +543,9 @@ static enum decode_end decode_any(struct decoder *d, const struct incoming *in, 
                 process(d, &doc, values);
         d->route = d->routes.n > 0 ? routes_find(&d->routes, in->topic, values) : NULL;
         enum decode_end how = d->route && d->route->to == ROUTE_DROP ? DECODE_DROP : put_record(d, &doc, is, values, b);
-        if (stranger && how <= DECODE_OK && plain && !info.has_newline && doc.payload == in->payload && is_our_id(&values[AT_ID]))
-                learn(d, in, values, how == DECODE_OK);
+        bool fine = how <= DECODE_OK || how == DECODE_DROP;
+        if (stranger && fine && plain && !info.has_newline && doc.payload == in->payload && is_our_id(&values[AT_ID]))
+                learn(d, in, values, how != DECODE_NO_INDEX && routing_of(d) == 0);
         buf_fini(&text);
         return how;
 }
@@ -510,11 +557,11 @@ const char *decode_why(const struct decoder *d)
 
 enum decode_end decode(struct decoder *d, const struct incoming *in, struct batch *b)
 {
-        /* A rule may part those that are alike, and so may a shard. */
-        bool like_others = in->nheaders == 0 && !has_rules(d) && !d->routing;
+        /* `process` changes each event, and a time may part those that are alike. */
+        bool like_others = in->nheaders == 0 && !d->process && !d->rules_by_time;
         int form = like_others ? kin_find(d->kin, in->payload, in->len) : -1;
 
-        if (form >= 0 && d->forms[form].known)
+        if (form >= 0 && knows(d, in, &d->forms[form]))
                 return decode_kin(d, in, &d->forms[form], b);
         return decode_any(d, in, form < 0 && like_others, b);
 }

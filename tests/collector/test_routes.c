@@ -200,6 +200,54 @@ static void records_that_are_alike_are_parted(void **state)
         opt_free(&collector_opts, &c);
 }
 
+/* What the decoder remembers of events that are alike is what it would find in each of them. */
+static void records_that_are_alike_go_where_each_would_go_alone(void **state)
+{
+        static const char *const rules_of[] = {
+                "{ when = \"service.name == till\"; to = \"drop\"; }",
+                "{ when = \"service.name == till\"; index = \"till-{host.name:x}-{+yyyy.MM.dd}\"; pipeline = \"p\"; }",
+                "{ topics = [ \"audit*\" ]; index = \"audit-{service.name}\"; }, { when = \"log.level == error\"; pipeline = \"e\"; }",
+                "{ when = \"log.level == info\"; to = \"dead_letter\"; }",
+                "{ when = \"log.offset < 300\"; index = \"early\"; }",
+                "{ when = \"message ~ '5'\"; to = \"drop\"; }",
+                "{ when = \"@timestamp ~ '7Z'\"; to = \"drop\"; }",
+                "{ when = \"event.id ~ '3'\"; to = \"drop\"; }",
+                "{ when = \"!trace.id && log\"; index = \"no-trace-{log.offset}\"; }",
+                "{ when = \"service.name == shop\"; index = \"shop\"; routing = \"log.level\"; }",
+                "{ when = \"service.name == shop\"; index = \"{service.version}\"; }",
+        };
+        static const char *const form =
+                "{\"@timestamp\":\"2026-11-2%dT10:00:00.12%dZ\",\"event\":{\"id\":\"s1.abcdefghijklmnopqrstu%d\"},\"message\":\"n %d\","
+                "\"log\":{\"file\":{\"path\":\"/a\",\"id\":\"abcdefghijklmnopqrstuv\"},\"offset\":%d,\"level\":\"%s\"},"
+                "\"service\":{\"name\":\"%s\"}}";
+        static const char *const topics[] = { "logs", "logs", "audit.1" }, *const levels[] = { "info", "info", "error" };
+        (void)state;
+
+        for (size_t k = 0; k < ARRAY_LEN(rules_of); k++) {
+                char *text = xasprintf("routes = ( %s );", rules_of[k]);
+                struct collector_config c = load_fine(text);
+                struct collector_stats stats = { 0 };
+                struct err e = { 0 };
+                struct decoder *d = decode_new(c.elasticsearch.index, NULL, &stats, &e);
+                assert_int_equal(decode_set_routes(d, &c.routes, &e), 0);
+                for (int i = 0; i < 90; i++) {
+                        struct decoder *fresh = decode_new(c.elasticsearch.index, NULL, &stats, &e);
+                        const char *topic = topics[i / 9 % 3];
+                        char *event = xasprintf(form, i % 7, i % 10, i % 10, i, i * 10, levels[i % 3], i % 4 == 3 ? "till" : "shop");
+                        assert_int_equal(decode_set_routes(fresh, &c.routes, &e), 0);
+                        struct routed one = route(d, topic, event), other = route(fresh, topic, event);
+                        if (one.how != other.how || strcmp(one.dest, other.dest) != 0 || strcmp(one.headers, other.headers) != 0)
+                                fail_msg("%s: event %d of topic %s: %d %s %s, alone %d %s %s", text, i, topic, (int)one.how, one.dest,
+                                         one.headers, (int)other.how, other.dest, other.headers);
+                        free(event);
+                        decode_free(fresh);
+                }
+                decode_free(d);
+                opt_free(&collector_opts, &c);
+                free(text);
+        }
+}
+
 static void what_headers_tell_can_be_asked_for(void **state)
 {
         struct collector_config c =
@@ -388,6 +436,7 @@ int main(void)
                 cmocka_unit_test(the_first_rule_that_fits_counts),
                 cmocka_unit_test(a_field_chooses_the_shard_of_every_document),
                 cmocka_unit_test(records_that_are_alike_are_parted),
+                cmocka_unit_test(records_that_are_alike_go_where_each_would_go_alone),
                 cmocka_unit_test(what_headers_tell_can_be_asked_for),
                 cmocka_unit_test(mistakes_name_file_and_line),
                 cmocka_unit_test(too_many_fields_are_told_at_the_start),
