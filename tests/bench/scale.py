@@ -77,22 +77,25 @@ def partitions(n, lines):
 # --- collector -----------------------------------------------------------------------------------
 
 def collect(topic, lines, collectors=1, nodes=1, workers=1):
-    """CPU of all collectors together, from their start; the rate, and the cores they keep busy, from the first documents on."""
+    """CPU of all collectors together, from their start; from the first documents on the rate, in records and in bytes of bodies before
+    they are compressed, and the cores that are kept busy."""
     bulks = [NullBulk() for _ in range(nodes)]
     group = f"scale-{time.monotonic_ns():x}"
     url = ",".join(b.url for b in bulks)
     running = [start_collector(topic, url, f"scale-collector-{i}", group, "--set", f"elasticsearch.workers={workers}") for i in range(collectors)]
     arrived = lambda: sum(b.documents() for b in bulks)         # noqa: E731
+    raw = lambda: sum(b.count()["raw_bytes"] for b in bulks)    # noqa: E731
     cpu = lambda: sum(p.cpu() for p in running)                 # noqa: E731
     try:
         if not wait_until(arrived, DEADLINE_S, running[0]):
             raise DidNotFinish("no document arrived")
-        began, first, before = time.monotonic(), arrived(), cpu()
+        began, first, first_raw, before = time.monotonic(), arrived(), raw(), cpu()
         if not wait_until(lambda: arrived() >= lines, DEADLINE_S, running[0]):
             raise DidNotFinish("not all documents arrived")
-        wall, busy = time.monotonic() - began, cpu() - before
+        wall, busy, bodies = time.monotonic() - began, cpu() - before, raw() - first_raw
         time.sleep(SETTLE_S)
-        return {"us": cpu() / lines * 1e6, "mib": max(p.memory() for p in running) / MIB, "rate": (lines - first) / wall, "cores": busy / wall}
+        return {"us": cpu() / lines * 1e6, "mib": max(p.memory() for p in running) / MIB, "rate": (lines - first) / wall,
+                "mb_per_s": bodies / wall / 1e6, "cores": busy / wall}
     finally:
         for process in [*running, *bulks]:
             process.stop()
@@ -135,7 +138,7 @@ def run(options):
     }
     result = {key: sweep(*row, once[key], options) for key, row in SWEEPS.items()}
     topic.delete()
-    table("scale", ["", "", "CPU, us a line", "records/s", "cores busy"],
+    table("scale", ["", "", "CPU, us a line", "records/s", "bodies, MB/s", "cores busy"],
           [["" if i else f"{SWEEPS[key][1]}, by {SWEEPS[key][2]}", f"{p['x']:,}", f"{p['us']:.2f}", f"{p['rate']:,.0f}" if "rate" in p else "",
-            f"{p['cores']:.2f}" if "cores" in p else ""] for key, points in result.items() for i, p in enumerate(points)])
+            f"{p['mb_per_s']:,.0f}" if "mb_per_s" in p else "", f"{p['cores']:.2f}" if "cores" in p else ""] for key, points in result.items() for i, p in enumerate(points)])
     return result
