@@ -27,7 +27,7 @@ static const char *const fetch_defaults[] = {
 
 struct fetch_limits client_fetch_limits(int64_t memory)
 {
-        int64_t share = memory / 3 < MAX_FETCHED ? memory / 3 : MAX_FETCHED;
+        int64_t share = memory / FETCHED_PART < MAX_FETCHED ? memory / FETCHED_PART : MAX_FETCHED;
         return (struct fetch_limits){ .payload_bytes = share / 5 * 3, .records = share / 5 * 2 / RECORD_OVERHEAD };
 }
 

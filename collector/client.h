@@ -21,7 +21,9 @@ enum { RECORD_OVERHEAD = 300 };         /* bytes librdkafka holds for a record b
 
 struct fetch_limits { int64_t payload_bytes, records; };
 
-/* What may lie in librdkafka's queue: together with the overhead of its records a third of the memory. */
+/* What may lie in librdkafka's queue: together with the overhead of its records a sixth of the memory.  A pause throws it away,
+ * so it is no larger than it must be: some turns of the loop, because librdkafka 2.0 waits up to a second when it was full. */
+enum { FETCHED_PART = 6 };
 struct fetch_limits client_fetch_limits(int64_t memory);
 
 /* Makes c->rk and subscribes; a dry run takes every partition without the group. */

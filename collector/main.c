@@ -231,7 +231,7 @@ static struct sink *open_index(struct collector *c, const struct sink_owner *own
 
 static int build_sinks(struct collector *c, struct err *e)
 {
-        /* A third of the budget holds documents; the rest is librdkafka's fetches, bodies being built, answers. */
+        /* A third of the budget holds documents; the rest is librdkafka's fetches (client.h), bodies being built, answers. */
         size_t budget = (size_t)c->config.memory / 3;
         struct sink_limits limits = { .max_batches = MAX_BULKS, .max_bytes = budget };
         struct sink_limits dead_limits = { .max_batches = MAX_DEAD_BATCHES, .max_bytes = DEAD_BYTES };
