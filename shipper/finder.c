@@ -17,7 +17,6 @@
 enum {
         HIDDEN_QUIET_MS = 5 * 60 * 1000,        /* a writer may hold a file open that was moved out of sight */
         ROTATED_QUIET_MS = 24 * 3600 * 1000,    /* or one with a rotated name */
-        TELL_REMOVED_MS = 60 * 1000,            /* between two warnings about deleted files */
 };
 
 /* Since it was last read to its end. */
@@ -560,52 +559,6 @@ static void look_out_of_sight(struct finder *s, struct file *f)
                 known_end(s->known, f, "rotated and quiet");
 }
 
-/* --- deleted ones that are not shipped ------------------------------------------------------- */
-
-struct removed { int64_t files, bytes; const struct file *oldest; };
-
-static void add_removed(struct removed *all, const struct file *f)
-{
-        int64_t owed = f->size - ackwin_committed(&f->window);
-
-        all->files++;
-        all->bytes += owed > 0 ? owed : 0;
-        if (!all->oldest || f->deleted_ms < all->oldest->deleted_ms)
-                all->oldest = f;
-}
-
-static void tell_removed(struct finder *s, const struct removed *all)
-{
-        int64_t now_ms = loop_now_ms(s->known->loop);
-
-        stat_set(&s->known->stats->files_removed, all->files);
-        stat_set(&s->known->stats->removed_bytes, all->bytes);
-        if (all->files == 0 || now_ms < s->tell_removed_ms)
-                return;
-        s->tell_removed_ms = now_ms + TELL_REMOVED_MS;
-        log_warn("tail",
-                 "deleted files are held open, and their disk space with them, until they are shipped: files=%lld "
-                 "unacknowledged_bytes=%lld oldest=%s seconds=%lld (close_removed_after would give them up)",
-                 (long long)all->files, (long long)all->bytes, all->oldest->path,
-                 (long long)(now_ms - all->oldest->deleted_ms) / 1000);
-}
-
-static bool give_up(struct finder *s, struct file *f)
-{
-        int64_t lost = f->size > f->read ? f->size - f->read : 0;
-
-        if (!f->input || f->input->close_removed_ms == 0 ||
-            loop_now_ms(s->known->loop) - f->deleted_ms < f->input->close_removed_ms)
-                return false;
-        log_warn("tail", "deleted, and given up after close_removed_after: path=%s read_to=%lld bytes_lost=%lld", f->path,
-                 (long long)f->read, (long long)lost);
-        stat_add(&s->known->stats->lost_removed, lost);
-        if (f->state == FILE_READY)
-                turns_remove(&s->known->turns, f);
-        known_end(s->known, f, "close_removed_after");
-        return true;
-}
-
 /* --- scans ----------------------------------------------------------------------------------- */
 
 /* It was kept so that it is not taken for a new one. */
@@ -662,19 +615,6 @@ static void look_at_unseen(struct finder *s)
         free(all);
 }
 
-static void look_at_removed(struct finder *s)
-{
-        struct removed removed = { 0 };
-        size_t n;
-        struct file **all = list_unseen(s->known, &n);  /* some have ended */
-
-        for (size_t i = 0; i < n; i++)
-                if (all[i]->deleted && !give_up(s, all[i]))
-                        add_removed(&removed, all[i]);
-        free(all);
-        tell_removed(s, &removed);
-}
-
 /* What came and went while no shipper ran, unless it turns out to be a copy. */
 static void add_unseen(struct finder *s)
 {
@@ -709,7 +649,7 @@ void finder_scanned(struct finder *s)
         stat_set(&k->stats->files_ignored, s->too_old);
         stat_set(&k->stats->files_copies, s->copies);
         look_at_unseen(s);
-        look_at_removed(s);
+        removed_look(&s->removed);
         descriptors_close_idle(&k->descriptors);
         k->first_start = false;
         s->news += (int64_t)(s->unseen->n + s->archives->nnoted);
@@ -737,4 +677,5 @@ void finder_init(struct finder *s, struct known *known, struct archives *archive
                 .ship = ship,
                 .started_ns = clock->wall_ns(clock),
         };
+        removed_init(&s->removed, known);
 }

@@ -18,6 +18,7 @@
 
 #include "shipper/archives.h"
 #include "shipper/known.h"
+#include "shipper/removed.h"
 #include "shipper/ship.h"
 
 struct finder {
@@ -32,7 +33,7 @@ struct finder {
         int64_t news;                   /* what it found by itself: new files, or growth that no event told of */
         char *absent;                   /* owned; the last path that a file may be a copy of, and where none is ... */
         unsigned absent_scan;           /* ... in this scan */
-        int64_t tell_removed_ms;        /* that deleted files are held open: not before */
+        struct removed removed;         /* looks after the deleted ones */
 };
 
 void finder_fini(struct finder *s);
