@@ -52,7 +52,7 @@ static bool is_safe(const struct file *f)
         return f->named && file_is_stored(f) && !(f->packed && f->packed->candidate);
 }
 
-/* Takes path. */
+/* Takes path.  Of the same time as the checkpoint counts: the clock of file times stands still for milliseconds. */
 static void look_at(struct unseen *u, char *path, bool archive)
 {
         const struct tablelist *inputs = &u->known->config->inputs;
@@ -60,7 +60,7 @@ static void look_at(struct unseen *u, char *path, bool archive)
         struct file_stat st;
 
         if (!input || input->listen || globs_excluded(input, path) || (!archive && globs_match(inputs, path)) ||
-            file_stat(AT_FDCWD, path, &st) < 0 || (archive ? st.mtime_ns : st.birth_ns) <= u->since_ns) {
+            file_stat(AT_FDCWD, path, &st) < 0 || (archive ? st.mtime_ns : st.birth_ns) < u->since_ns) {
                 free(path);
                 return;
         }
