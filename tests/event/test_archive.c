@@ -21,8 +21,31 @@
 
 enum { MEMORY = 8 << 20 };
 
-static const enum archive_kind kinds[] = { ARCHIVE_GZIP, ARCHIVE_LZ4, ARCHIVE_ZSTD };
-#define EACH_KIND(k) (size_t k##_ = 0; k##_ < 3; k##_++)
+/* Each test of reading runs once for each kind. */
+struct sample {
+        enum archive_kind kind;
+        struct buf content, packed, got;
+};
+
+static int set_up(void **state)
+{
+        struct sample *s = xcalloc(1, sizeof(*s));
+
+        s->kind = *(const enum archive_kind *)*state;
+        *state = s;
+        return 0;
+}
+
+static int clean_up(void **state)
+{
+        struct sample *s = *state;
+
+        buf_fini(&s->content);
+        buf_fini(&s->packed);
+        buf_fini(&s->got);
+        free(s);
+        return 0;
+}
 
 /* --- making them ------------------------------------------------------------------------------ */
 
@@ -83,6 +106,14 @@ static void make_content(struct buf *b, size_t n)
         b->len = n;
 }
 
+static void make(struct sample *s, size_t n)
+{
+        buf_reset(&s->content);
+        buf_reset(&s->packed);
+        make_content(&s->content, n);
+        pack(s->kind, &s->packed, s->content.data, s->content.len);
+}
+
 static int file_of(const char *p, size_t n)
 {
         int fd = memfd_create("archive", MFD_CLOEXEC);
@@ -121,6 +152,8 @@ static enum archive_end unpack(enum archive_kind kind, const char *p, size_t n, 
 {
         int fd = file_of(p, n);
         struct archive *a = archive_new(fd, kind, MEMORY);
+
+        buf_reset(ret);
         enum archive_end end = read_all(a, piece, ret);
 
         archive_free(a);
@@ -138,134 +171,96 @@ static void an_archive_is_read_in_pieces_of_any_size(void **state)
 {
         static const size_t sizes[] = { 1, 2, 255, 4096, 65535, 65536, 65537, 300000 };
         static const size_t pieces[] = { 1, 7, 4095, 65536, 131072, 1000000 };
-        (void)state;
+        struct sample *s = *state;
 
-        for EACH_KIND(k)
-                for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
-                        for (size_t j = sizes[i] > 4096 ? 2 : 0; j < sizeof(pieces) / sizeof(*pieces); j++) {
-                                struct buf content = { 0 }, packed = { 0 }, got = { 0 };
-                                make_content(&content, sizes[i]);
-                                pack(kinds[k_], &packed, content.data, content.len);
-                                assert_int_equal(unpack(kinds[k_], packed.data, packed.len, pieces[j], &got),
-                                                 ARCHIVE_WHOLE);
-                                assert_same(&got, &content);
-                                buf_fini(&content);
-                                buf_fini(&packed);
-                                buf_fini(&got);
-                        }
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+                for (size_t j = sizes[i] > 4096 ? 2 : 0; j < sizeof(pieces) / sizeof(*pieces); j++) {
+                        make(s, sizes[i]);
+                        assert_int_equal(unpack(s->kind, s->packed.data, s->packed.len, pieces[j], &s->got),
+                                         ARCHIVE_WHOLE);
+                        assert_same(&s->got, &s->content);
+                }
 }
 
 static void members_and_frames_one_behind_the_other_are_one_content(void **state)
 {
-        (void)state;
-        for EACH_KIND(k) {
-                struct buf content = { 0 }, packed = { 0 }, got = { 0 };
-                make_content(&content, 200000);
-                pack(kinds[k_], &packed, content.data, 1);
-                pack(kinds[k_], &packed, content.data + 1, 99999);
-                pack(kinds[k_], &packed, content.data, 0);
-                pack(kinds[k_], &packed, content.data + 100000, 100000);
-                assert_int_equal(unpack(kinds[k_], packed.data, packed.len, 999, &got), ARCHIVE_WHOLE);
-                assert_same(&got, &content);
-                if (kinds[k_] == ARCHIVE_GZIP) {
-                        buf_put(&packed, "\0\0\0\0\0", 5);
-                        buf_reset(&got);
-                        assert_int_equal(unpack(kinds[k_], packed.data, packed.len, 999, &got), ARCHIVE_WHOLE);
-                        assert_same(&got, &content);
-                }
-                buf_puts(&packed, "what is this?");
-                buf_reset(&got);
-                assert_int_equal(unpack(kinds[k_], packed.data, packed.len, 999, &got), ARCHIVE_CORRUPT);
-                assert_same(&got, &content);
-                buf_fini(&content);
-                buf_fini(&packed);
-                buf_fini(&got);
+        struct sample *s = *state;
+
+        make_content(&s->content, 200000);
+        pack(s->kind, &s->packed, s->content.data, 1);
+        pack(s->kind, &s->packed, s->content.data + 1, 99999);
+        pack(s->kind, &s->packed, s->content.data, 0);
+        pack(s->kind, &s->packed, s->content.data + 100000, 100000);
+        assert_int_equal(unpack(s->kind, s->packed.data, s->packed.len, 999, &s->got), ARCHIVE_WHOLE);
+        assert_same(&s->got, &s->content);
+        if (s->kind == ARCHIVE_GZIP) {
+                buf_put(&s->packed, "\0\0\0\0\0", 5);
+                assert_int_equal(unpack(s->kind, s->packed.data, s->packed.len, 999, &s->got), ARCHIVE_WHOLE);
+                assert_same(&s->got, &s->content);
         }
+        buf_puts(&s->packed, "what is this?");
+        assert_int_equal(unpack(s->kind, s->packed.data, s->packed.len, 999, &s->got), ARCHIVE_CORRUPT);
+        assert_same(&s->got, &s->content);
 }
 
 static void cut_off_at_any_byte_it_gives_what_is_readable_and_says_so(void **state)
 {
-        (void)state;
-        for EACH_KIND(k) {
-                struct buf content = { 0 }, packed = { 0 };
-                make_content(&content, 1500);
-                pack(kinds[k_], &packed, content.data, 700);
-                size_t first = packed.len;
-                pack(kinds[k_], &packed, content.data + 700, 800);
-                for (size_t n = 0; n < packed.len; n++) {
-                        struct buf got = { 0 };
-                        enum archive_end end = unpack(kinds[k_], packed.data, n, 100, &got);
-                        assert_int_equal(end, n == first ? ARCHIVE_WHOLE : ARCHIVE_SHORT);
-                        assert_true(got.len <= content.len && (n < first || got.len >= 700));
-                        if (got.len > 0)
-                                assert_memory_equal(got.data, content.data, got.len);
-                        buf_fini(&got);
-                }
-                buf_fini(&content);
-                buf_fini(&packed);
+        struct sample *s = *state;
+
+        make_content(&s->content, 1500);
+        pack(s->kind, &s->packed, s->content.data, 700);
+        size_t first = s->packed.len;
+        pack(s->kind, &s->packed, s->content.data + 700, 800);
+        for (size_t n = 0; n < s->packed.len; n++) {
+                enum archive_end end = unpack(s->kind, s->packed.data, n, 100, &s->got);
+                assert_int_equal(end, n == first ? ARCHIVE_WHOLE : ARCHIVE_SHORT);
+                assert_true(s->got.len <= s->content.len && (n < first || s->got.len >= 700));
+                if (s->got.len > 0)
+                        assert_memory_equal(s->got.data, s->content.data, s->got.len);
         }
 }
 
 static void a_fault_costs_no_more_than_the_block_that_has_it(void **state)
 {
-        (void)state;
-        for EACH_KIND(k) {
-                struct buf content = { 0 }, packed = { 0 }, got = { 0 };
-                make_content(&content, 1000000);
-                pack(kinds[k_], &packed, content.data, content.len);
-                memset(packed.data + packed.len / 2, 0xff, 64);
-                assert_int_equal(unpack(kinds[k_], packed.data, packed.len, 10000, &got), ARCHIVE_CORRUPT);
-                assert_true(got.len > content.len / 2 - 140000);
-                assert_memory_equal(got.data, content.data, content.len / 2 - 140000);
-                buf_fini(&content);
-                buf_fini(&packed);
-                buf_fini(&got);
-        }
+        struct sample *s = *state;
+
+        make(s, 1000000);
+        memset(s->packed.data + s->packed.len / 2, 0xff, 64);
+        assert_int_equal(unpack(s->kind, s->packed.data, s->packed.len, 10000, &s->got), ARCHIVE_CORRUPT);
+        assert_true(s->got.len > s->content.len / 2 - 140000);
+        assert_memory_equal(s->got.data, s->content.data, s->content.len / 2 - 140000);
 }
 
 /* Bytes of a header that mean nothing may change; what is whole is right. */
 static void one_wrong_byte_anywhere_is_noticed_or_changes_nothing(void **state)
 {
-        (void)state;
-        for EACH_KIND(k) {
-                struct buf content = { 0 }, packed = { 0 };
-                make_content(&content, 800);
-                pack(kinds[k_], &packed, content.data, content.len);
-                for (size_t i = 0; i < packed.len; i++) {
-                        struct buf got = { 0 };
-                        packed.data[i] ^= 0x55;
-                        if (unpack(kinds[k_], packed.data, packed.len, 100, &got) == ARCHIVE_WHOLE && got.len > 0)
-                                assert_same(&got, &content);
-                        packed.data[i] ^= 0x55;
-                        buf_fini(&got);
-                }
-                buf_fini(&content);
-                buf_fini(&packed);
+        struct sample *s = *state;
+
+        make(s, 800);
+        for (size_t i = 0; i < s->packed.len; i++) {
+                s->packed.data[i] ^= 0x55;
+                if (unpack(s->kind, s->packed.data, s->packed.len, 100, &s->got) == ARCHIVE_WHOLE && s->got.len > 0)
+                        assert_same(&s->got, &s->content);
+                s->packed.data[i] ^= 0x55;
         }
 }
 
 static void reading_goes_on_where_a_file_has_grown(void **state)
 {
-        (void)state;
-        for EACH_KIND(k) {
-                struct buf content = { 0 }, packed = { 0 }, got = { 0 };
-                make_content(&content, 100000);
-                pack(kinds[k_], &packed, content.data, content.len);
-                int fd = file_of(NULL, 0);
-                struct archive *a = archive_new(fd, kinds[k_], MEMORY);
-                for (size_t at = 0; at < packed.len; at += 1000) {
-                        size_t n = packed.len - at < 1000 ? packed.len - at : 1000;
-                        assert_int_equal(pwrite(fd, packed.data + at, n, (off_t)at), (ssize_t)n);
-                        assert_int_equal(read_all(a, 4096, &got),
-                                         at + n == packed.len ? ARCHIVE_WHOLE : ARCHIVE_SHORT);
-                }
-                assert_same(&got, &content);
-                archive_free(a);
-                close(fd);
-                buf_fini(&content);
-                buf_fini(&packed);
-                buf_fini(&got);
+        struct sample *s = *state;
+
+        make(s, 100000);
+        int fd = file_of(NULL, 0);
+        struct archive *a = archive_new(fd, s->kind, MEMORY);
+        for (size_t at = 0; at < s->packed.len; at += 1000) {
+                size_t n = s->packed.len - at < 1000 ? s->packed.len - at : 1000;
+                assert_int_equal(pwrite(fd, s->packed.data + at, n, (off_t)at), (ssize_t)n);
+                assert_int_equal(read_all(a, 4096, &s->got),
+                                 at + n == s->packed.len ? ARCHIVE_WHOLE : ARCHIVE_SHORT);
         }
+        assert_same(&s->got, &s->content);
+        archive_free(a);
+        close(fd);
 }
 
 static void any_offset_can_be_read_forwards_and_backwards(void **state)
@@ -274,60 +269,49 @@ static void any_offset_can_be_read_forwards_and_backwards(void **state)
                 { 0, 100 }, { 50, 100 }, { 50, 100 }, { 2000000, 3000 }, { 2000999, 3000 }, { 1999000, 500 },
                 { 2999990, 50 }, { 3000000, 1 }, { 5000000, 10 }, { 0, 1 }, { 1, 2999999 }, { 131072, 131072 },
         };
-        (void)state;
+        struct sample *s = *state;
+        char *to = xmalloc(3000000);
 
-        for EACH_KIND(k) {
-                struct buf content = { 0 }, packed = { 0 };
-                char *to = xmalloc(3000000);
-                make_content(&content, 3000000);
-                pack(kinds[k_], &packed, content.data, content.len);
-                int fd = file_of(packed.data, packed.len);
-                struct archive *a = archive_new(fd, kinds[k_], MEMORY);
-                for (size_t i = 0; i < sizeof(reads) / sizeof(*reads); i++) {
-                        int64_t there = (int64_t)content.len - reads[i].offset;
-                        ssize_t want = there < 0 ? 0 : there < (int64_t)reads[i].n ? there : (ssize_t)reads[i].n;
-                        assert_int_equal(read_at(a, reads[i].offset, to, reads[i].n), want);
-                        if (want > 0)
-                                assert_memory_equal(to, content.data + reads[i].offset, (size_t)want);
-                        else
-                                assert_int_equal(archive_end(a), ARCHIVE_WHOLE);
-                }
-                archive_free(a);
-                close(fd);
-                free(to);
-                buf_fini(&content);
-                buf_fini(&packed);
+        make(s, 3000000);
+        int fd = file_of(s->packed.data, s->packed.len);
+        struct archive *a = archive_new(fd, s->kind, MEMORY);
+        for (size_t i = 0; i < sizeof(reads) / sizeof(*reads); i++) {
+                int64_t there = (int64_t)s->content.len - reads[i].offset;
+                ssize_t want = there < 0 ? 0 : there < (int64_t)reads[i].n ? there : (ssize_t)reads[i].n;
+                assert_int_equal(read_at(a, reads[i].offset, to, reads[i].n), want);
+                if (want > 0)
+                        assert_memory_equal(to, s->content.data + reads[i].offset, (size_t)want);
+                else
+                        assert_int_equal(archive_end(a), ARCHIVE_WHOLE);
         }
+        archive_free(a);
+        close(fd);
+        free(to);
 }
 
 static void a_far_offset_is_reached_in_steps_and_what_is_kept_stays_at_hand(void **state)
 {
-        (void)state;
-        for EACH_KIND(k) {
-                struct buf content = { 0 }, packed = { 0 };
-                char to[1000];
-                int steps = 0;
-                make_content(&content, 5 * ARCHIVE_STEP);
-                pack(kinds[k_], &packed, content.data, content.len);
-                int fd = file_of(packed.data, packed.len);
-                struct archive *a = archive_new(fd, kinds[k_], MEMORY);
-                assert_int_equal(read_at(a, 5000, to, sizeof(to)), sizeof(to));
-                archive_keep(a, 5100, 500);
-                while (archive_read(a, 4 * ARCHIVE_STEP, to, sizeof(to)) == -EAGAIN)
-                        steps++;
-                assert_in_range(steps, 3, 4);
-                /* At once: without the way from the beginning. */
-                assert_int_equal(archive_read(a, 5100, to, 500), 500);
-                assert_memory_equal(to, content.data + 5100, 500);
-                assert_int_equal(archive_read(a, 5101, to, 499), 499);
-                assert_memory_equal(to, content.data + 5101, 499);
-                assert_int_equal(archive_read(a, 4 * ARCHIVE_STEP, to, sizeof(to)), sizeof(to));
-                assert_memory_equal(to, content.data + 4 * ARCHIVE_STEP, sizeof(to));
-                archive_free(a);
-                close(fd);
-                buf_fini(&content);
-                buf_fini(&packed);
-        }
+        struct sample *s = *state;
+        char to[1000];
+        int steps = 0;
+
+        make(s, 5 * ARCHIVE_STEP);
+        int fd = file_of(s->packed.data, s->packed.len);
+        struct archive *a = archive_new(fd, s->kind, MEMORY);
+        assert_int_equal(read_at(a, 5000, to, sizeof(to)), sizeof(to));
+        archive_keep(a, 5100, 500);
+        while (archive_read(a, 4 * ARCHIVE_STEP, to, sizeof(to)) == -EAGAIN)
+                steps++;
+        assert_in_range(steps, 3, 4);
+        /* At once: without the way from the beginning. */
+        assert_int_equal(archive_read(a, 5100, to, 500), 500);
+        assert_memory_equal(to, s->content.data + 5100, 500);
+        assert_int_equal(archive_read(a, 5101, to, 499), 499);
+        assert_memory_equal(to, s->content.data + 5101, 499);
+        assert_int_equal(archive_read(a, 4 * ARCHIVE_STEP, to, sizeof(to)), sizeof(to));
+        assert_memory_equal(to, s->content.data + 4 * ARCHIVE_STEP, sizeof(to));
+        archive_free(a);
+        close(fd);
 }
 
 /* zstd --long and --ultra use windows that a small program cannot have. */
@@ -359,22 +343,18 @@ static void a_window_beyond_the_limit_is_refused_in_words(void **state)
 
 static void what_is_no_archive_and_what_cannot_be_read_is_told(void **state)
 {
-        (void)state;
-        for EACH_KIND(k) {
-                struct buf got = { 0 };
-                char to[10];
-                assert_int_equal(unpack(kinds[k_], "2026-11-23 a line of text\n", 26, 100, &got), ARCHIVE_CORRUPT);
-                assert_int_equal(got.len, 0);
-                buf_fini(&got);
-                int fd = file_of(NULL, 0);
-                struct archive *a = archive_new(fd, kinds[k_], MEMORY);
-                assert_int_equal(archive_read(a, 0, to, sizeof(to)), 0);
-                assert_int_equal(archive_end(a), ARCHIVE_SHORT);
-                assert_string_equal(archive_fault(a), "it ends in the middle");
-                close(fd);
-                assert_int_equal(archive_read(a, 0, to, sizeof(to)), -EBADF);
-                archive_free(a);
-        }
+        struct sample *s = *state;
+        char to[10];
+        assert_int_equal(unpack(s->kind, "2026-11-23 a line of text\n", 26, 100, &s->got), ARCHIVE_CORRUPT);
+        assert_int_equal(s->got.len, 0);
+        int fd = file_of(NULL, 0);
+        struct archive *a = archive_new(fd, s->kind, MEMORY);
+        assert_int_equal(archive_read(a, 0, to, sizeof(to)), 0);
+        assert_int_equal(archive_end(a), ARCHIVE_SHORT);
+        assert_string_equal(archive_fault(a), "it ends in the middle");
+        close(fd);
+        assert_int_equal(archive_read(a, 0, to, sizeof(to)), -EBADF);
+        archive_free(a);
 }
 
 static void a_name_tells_the_kind(void **state)
@@ -396,20 +376,24 @@ static void the_libraries_have_versions(void **state)
 }
 
 #define TEST(fn) cmocka_unit_test(fn)
+#define OF_KIND(kind, fn) { #fn ": " #kind, fn, set_up, clean_up, (void *)(uintptr_t)&kinds[kind] }
+#define OF_EACH_KIND(fn) OF_KIND(ARCHIVE_GZIP, fn), OF_KIND(ARCHIVE_LZ4, fn), OF_KIND(ARCHIVE_ZSTD, fn)
 
 int main(void)
 {
+        static const enum archive_kind kinds[] = { [ARCHIVE_GZIP] = ARCHIVE_GZIP, [ARCHIVE_LZ4] = ARCHIVE_LZ4,
+                                                   [ARCHIVE_ZSTD] = ARCHIVE_ZSTD };
         const struct CMUnitTest tests[] = {
-                TEST(an_archive_is_read_in_pieces_of_any_size),
-                TEST(members_and_frames_one_behind_the_other_are_one_content),
-                TEST(cut_off_at_any_byte_it_gives_what_is_readable_and_says_so),
-                TEST(a_fault_costs_no_more_than_the_block_that_has_it),
-                TEST(one_wrong_byte_anywhere_is_noticed_or_changes_nothing),
-                TEST(reading_goes_on_where_a_file_has_grown),
-                TEST(any_offset_can_be_read_forwards_and_backwards),
-                TEST(a_far_offset_is_reached_in_steps_and_what_is_kept_stays_at_hand),
+                OF_EACH_KIND(an_archive_is_read_in_pieces_of_any_size),
+                OF_EACH_KIND(members_and_frames_one_behind_the_other_are_one_content),
+                OF_EACH_KIND(cut_off_at_any_byte_it_gives_what_is_readable_and_says_so),
+                OF_EACH_KIND(a_fault_costs_no_more_than_the_block_that_has_it),
+                OF_EACH_KIND(one_wrong_byte_anywhere_is_noticed_or_changes_nothing),
+                OF_EACH_KIND(reading_goes_on_where_a_file_has_grown),
+                OF_EACH_KIND(any_offset_can_be_read_forwards_and_backwards),
+                OF_EACH_KIND(a_far_offset_is_reached_in_steps_and_what_is_kept_stays_at_hand),
                 TEST(a_window_beyond_the_limit_is_refused_in_words),
-                TEST(what_is_no_archive_and_what_cannot_be_read_is_told),
+                OF_EACH_KIND(what_is_no_archive_and_what_cannot_be_read_is_told),
                 TEST(a_name_tells_the_kind),
                 TEST(the_libraries_have_versions),
         };
