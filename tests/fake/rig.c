@@ -155,6 +155,25 @@ void rig_remove(const struct rig *r, const char *name)
         free(path);
 }
 
+void rig_make_dir(const struct rig *r, const char *name)
+{
+        char *path = rig_path(r, name);
+
+        assert_int_equal(mkdir(path, 0755), 0);
+        free(path);
+}
+
+void rig_link(const struct rig *r, const char *target, const char *name)
+{
+        char *to = rig_path(r, target), *at = rig_path(r, name), *aside = rig_path(r, "aside");
+
+        assert_int_equal(symlink(to, aside), 0);
+        assert_int_equal(rename(aside, at), 0);
+        free(to);
+        free(at);
+        free(aside);
+}
+
 /* --- what came out --------------------------------------------------------------------------- */
 
 size_t rig_held(const struct rig *r)

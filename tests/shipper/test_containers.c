@@ -63,11 +63,8 @@ static int set_up(void **state)
         struct rig *r = rig_new(POD "/*.log");
         static const char *const dirs[] = { "pods", "pods/shop_web-1_uid-7", POD };
 
-        for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
-                char *path = rig_path(r, dirs[i]);
-                assert_int_equal(mkdir(path, 0755), 0);
-                free(path);
-        }
+        for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
+                rig_make_dir(r, dirs[i]);
         r->input.service = NULL;        /* the path names it */
         r->input.container = CONTAINER_AUTO;
         r->input.partial_timeout_ms = 100;

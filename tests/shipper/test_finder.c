@@ -15,33 +15,13 @@
 #include "base/mem.h"
 #include "tests/fake/rig.h"
 
-/* As kubelet does: a link made aside and renamed over the old one. */
-static void link_to(const struct rig *r, const char *target, const char *name)
-{
-        char *to = rig_path(r, target), *at = rig_path(r, name), *aside = rig_path(r, "aside");
-
-        assert_int_equal(symlink(to, aside), 0);
-        assert_int_equal(rename(aside, at), 0);
-        free(to);
-        free(at);
-        free(aside);
-}
-
-static void make_dir(const struct rig *r, const char *name)
-{
-        char *path = rig_path(r, name);
-
-        assert_int_equal(mkdir(path, 0755), 0);
-        free(path);
-}
-
 static struct rig *new_linked(void)
 {
         struct rig *r = rig_new("*.log");
 
-        make_dir(r, "pods");
+        rig_make_dir(r, "pods");
         rig_append(r, "pods/0.txt", "one\n");
-        link_to(r, "pods/0.txt", "a.log");
+        rig_link(r, "pods/0.txt", "a.log");
         return r;
 }
 
@@ -66,7 +46,7 @@ static void a_link_that_is_moved_on_is_a_rotation(void **state)
         rig_wait_for(r, 1);
         rig_append(r, "pods/0.txt", "two\n");
         rig_append(r, "pods/1.txt", "new\n");
-        link_to(r, "pods/1.txt", "a.log");
+        rig_link(r, "pods/1.txt", "a.log");
         rig_wait_for(r, 3);
         assert_true(rig_shipped(r, "two") && rig_shipped(r, "new"));
         rig_append(r, "pods/1.txt", "newer\n");
@@ -95,7 +75,7 @@ static void a_link_that_was_moved_on_while_down_is_a_rotation(void **state)
         rig_tear_down(r);
         rig_append(r, "pods/0.txt", "two\n");
         rig_append(r, "pods/1.txt", "new\n");
-        link_to(r, "pods/1.txt", "a.log");
+        rig_link(r, "pods/1.txt", "a.log");
         for (int i = 0; i < 2; i++) {           /* and again when killed before any of it was acknowledged */
                 rig_start(r);
                 rig_turns(r);

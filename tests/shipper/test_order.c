@@ -89,17 +89,6 @@ static void gzip(const struct rig *r, const char *name)
         free(to);
 }
 
-static void link_to(const struct rig *r, const char *target, const char *name)
-{
-        char *to = rig_path(r, target), *at = rig_path(r, name), *aside = rig_path(r, "aside");
-
-        assert_int_equal(symlink(to, aside), 0);
-        assert_int_equal(rename(aside, at), 0);
-        free(to);
-        free(at);
-        free(aside);
-}
-
 static unsigned number_at(const struct rig *r, size_t i)
 {
         const struct record *rec = sink_held_record(r->sink, i);
@@ -293,7 +282,7 @@ static void a_link_that_is_moved_on_is_a_rotation_too(void **state)
         for (int running = 0; running < 2; running++) {
                 struct story s = begin("*.log");
                 write_some(&s, "one.txt", 10);
-                link_to(s.r, "one.txt", "a.log");
+                rig_link(s.r, "one.txt", "a.log");
                 watch_scan(s.r->watch);
                 rig_turns(s.r);
                 take(&s);
@@ -304,7 +293,7 @@ static void a_link_that_is_moved_on_is_a_rotation_too(void **state)
                         rig_turns(s.r);
                 tick(&s);
                 write_some(&s, "two.txt", LINES);
-                link_to(s.r, "two.txt", "a.log");
+                rig_link(s.r, "two.txt", "a.log");
                 if (!running)
                         rig_start(s.r);
                 assert_all_come_in_order(&s);
