@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "event/scan.h"
+#include "sinks/es_node.h"
 
 #define SOURCE "\"_source\":[\"message\",\"log.offset\",\"log.flags\",\"log.file.id\",\"event.id\"]"
 
@@ -49,11 +50,7 @@ static void on_done(struct http_request *r, const struct http_result *result)
 static void exchange(struct lookup *l, const char *node, const char *path, const struct buf *body)
 {
         static const char *const json[] = { "Content-Type: application/json", NULL };
-        size_t len = strlen(node);
-
-        while (len > 0 && node[len - 1] == '/')
-                len--;
-        char *url = xasprintf("%.*s/%s%s", (int)len, node, l->index, path);
+        char *url = xasprintf("%.*s/%s%s", es_url_base_len(node), node, l->index, path);
         struct http_request request = { .method = "POST",
                                         .url = url,
                                         .headers = json,

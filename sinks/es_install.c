@@ -229,13 +229,10 @@ static void ask(struct es_install *in)
                 [STEP_LOOK] = "GET", [STEP_SIMULATE] = "POST", [STEP_CREATE] = "PUT", [STEP_REPLACE] = "PUT"
         };
         const char *node = in->urls->v[in->node];
-        size_t len = strlen(node);
         char *path = path_of(in, &current(in)->template);
 
-        while (len > 0 && node[len - 1] == '/')
-                len--;
         free(in->url);
-        in->url = xasprintf("%.*s%s", (int)len, node, path);
+        in->url = xasprintf("%.*s%s", es_url_base_len(node), node, path);
         free(path);
         buf_reset(&in->body);
         buf_fini(&in->answer);

@@ -7,6 +7,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+int es_url_base_len(const char *url)
+{
+        size_t len = strlen(url);
+
+        while (len > 0 && url[len - 1] == '/')
+                len--;
+        return (int)len;
+}
+
 const char *es_url_fault(const char *url)
 {
         const char *host = NULL;
@@ -108,11 +117,7 @@ void es_node_probe_ended(struct es_node *node, int64_t now_ms, const char *why)
 static void node_init(struct es_node *node, const char *url, const char *path,
                       const struct es_node_config *config)
 {
-        size_t len = strlen(url);
-
-        while (len > 0 && url[len - 1] == '/')
-                len--;
-        node->url = xstrndup(url, len);
+        node->url = xstrndup(url, (size_t)es_url_base_len(url));
         node->bulk_url = xasprintf("%s%s", node->url, path);
         node->probe_url = xasprintf("%s/", node->url);
         node->config = config;

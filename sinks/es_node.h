@@ -62,6 +62,8 @@ struct es_nodes {
 
 /* NULL: fit to be one of urls. Else what is wrong with it, a phrase to follow the address. */
 const char *es_url_fault(const char *url);
+/* How much of it a path can follow: all but the slashes at its end. */
+int es_url_base_len(const char *url);
 /* The address without what stands before an @, for messages. */
 const char *es_url_shown(const char *url);
 

@@ -67,11 +67,8 @@ static void send_question(struct probe *p, struct question *q, const char *node,
 {
         static const char *const json[] = { "Content-Type: application/json", NULL };
         int64_t left_ms = p->deadline_ms - loop_now_ms(p->loop);
-        size_t len = strlen(node);
 
-        while (len > 0 && node[len - 1] == '/')
-                len--;
-        *q = (struct question){ .probe = p, .url = xasprintf("%.*s%s", (int)len, node, path) };
+        *q = (struct question){ .probe = p, .url = xasprintf("%.*s%s", es_url_base_len(node), node, path) };
         q->request = (struct http_request){ .method = body ? "POST" : "GET",
                                             .url = q->url,
                                             .headers = body ? json : NULL,

@@ -21,9 +21,7 @@ static void ask(struct es_sniff *s);
 static bool is_known(const struct strlist *list, const char *url)
 {
         for (size_t i = 0; i < list->n; i++) {
-                size_t len = strlen(list->v[i]);
-                while (len > 0 && list->v[i][len - 1] == '/')
-                        len--;
+                size_t len = (size_t)es_url_base_len(list->v[i]);
                 if (strlen(url) == len && memcmp(list->v[i], url, len) == 0)
                         return true;
         }
@@ -182,12 +180,9 @@ static bool on_data(struct http_request *r, const char *p, size_t n)
 static void ask(struct es_sniff *s)
 {
         const char *node = asked(s);
-        size_t len = strlen(node);
 
-        while (len > 0 && node[len - 1] == '/')
-                len--;
         free(s->url);
-        s->url = xasprintf("%.*s" PATH, (int)len, node);
+        s->url = xasprintf("%.*s" PATH, es_url_base_len(node), node);
         buf_fini(&s->answer);
         buf_init(&s->answer, ANSWER_MAX);
         s->request = (struct http_request){ .method = "GET",
