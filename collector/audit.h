@@ -8,7 +8,7 @@
  * The id proves the place: host, file and offset are in it.  What file it was is found by itself: from the file at hand (inode,
  * birth, head; this host or --host; generation 0 to 15), else from what was shipped under its name, or the name that it had
  * before it was rotated, and begins as it does, which also serves for a copy and an archive.  Lines that the shipper leaves out on purpose are missing here; text that it changes (parsed, redacted,
- * another encoding) is different, unless --compare id asks for the place alone. 
+ * another encoding) is different, unless --compare id asks for the place alone.
  * Memory: one batch of lines and one answer, whatever the size of the file.  Prints to stdout.
  */
 #ifndef SLUICE_COLLECTOR_AUDIT_H

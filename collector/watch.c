@@ -246,7 +246,7 @@ static void look_at_all(struct consume *c)
 
 void watch_answered(void *arg, const struct question *q)
 {
-        static void (*const take[NASKS])(struct consume *c, const struct question *q) = {
+        static void (*const take[NASKS])(struct consume *, const struct question *) = {
                 [ASK_TOPICS] = topics_answered,
                 [ASK_ENDS] = ends_answered,
                 [ASK_RANGE] = range_answered,

@@ -84,7 +84,7 @@ static bool take_sd_name(struct cursor *c, struct syslog_part *ret)
 {
         const char *start = c->p;
 
-        while (c->p < c->end && *c->p > ' ' && *c->p < 0x7f && !strchr("=]\"", *c->p))
+        while (left(c) > 0 && *c->p > ' ' && *c->p < 0x7f && !strchr("=]\"", *c->p))
                 c->p++;
         *ret = (struct syslog_part){ start, (size_t)(c->p - start) };
         return ret->len > 0 && ret->len <= SD_NAME_MAX;
@@ -284,7 +284,7 @@ static bool take_tag(struct cursor *c, struct syslog *s)
         struct cursor try = *c;
         struct syslog_part app = { try.p, 0 }, procid = { 0 };
 
-        while (try.p < try.end && *try.p > ' ' && *try.p < 0x7f && *try.p != ':' && *try.p != '[')
+        while (left(&try) > 0 && *try.p > ' ' && *try.p < 0x7f && *try.p != ':' && *try.p != '[')
                 try.p++;
         app.len = (size_t)(try.p - app.p);
         if (app.len == 0 || app.len > APP_MAX)

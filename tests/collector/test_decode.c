@@ -82,9 +82,8 @@ static void id_field_names_a_record_of_another_sender_and_never_an_event_of_ours
         (void)state;
         assert_string_equal(with_id_field("{\"order\":{\"id\":\"a\\u00e4\\\"b\"}}").id, "a\xc3\xa4\"b");
         assert_string_equal(with_id_field("{\"order\":{\"id\":4711}}").id, "4711");
-        assert_string_equal(with_id_field("{\"event\":{\"id\":\"s1.abcdefghijklmnopqrstuv\"},"
-                                          "\"order\":{\"id\":4711}}").id,
-                            "s1.abcdefghijklmnopqrstuv");
+        static const char both[] = "{\"event\":{\"id\":\"s1.abcdefghijklmnopqrstuv\"},\"order\":{\"id\":4711}}";
+        assert_string_equal(with_id_field(both).id, "s1.abcdefghijklmnopqrstuv");
         assert_string_equal(decode_text(INDEX, "{\"order\":{\"id\":4711}}").id, decode_text(INDEX, "x").id);
 }
 
