@@ -423,7 +423,9 @@ static bool day_of_year(struct timestamp_date *d, int n)
 
         if (n < 1 || n > 366 || timestamp_join(&first, 0, 0, &ns) < 0)
                 return false;
-        timestamp_split(ns + (n - 1) * NS_PER_DAY, &there);
+        if (__builtin_add_overflow(ns, (n - 1) * NS_PER_DAY, &ns))
+                return false;
+        timestamp_split(ns, &there);
         d->month = there.month;
         d->day = there.day;
         return there.year == d->year;
