@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +154,23 @@ void rig_remove(const struct rig *r, const char *name)
 
         assert_int_equal(unlink(path), 0);
         free(path);
+}
+
+static int64_t now_of_files(const struct rig *r)
+{
+        char *path = rig_path(r, "clock");
+        struct file_stat st;
+
+        rig_append(r, "clock", "x");
+        assert_int_equal(file_stat(AT_FDCWD, path, &st), 0);
+        free(path);
+        return st.mtime_ns;
+}
+
+void rig_later(const struct rig *r)
+{
+        for (int64_t begun = now_of_files(r); now_of_files(r) == begun;)
+                ;
 }
 
 void rig_make_dir(const struct rig *r, const char *name)

@@ -48,6 +48,7 @@ void rig_write(const struct rig *r, const char *name, const char *text);
 void rig_copy(const struct rig *r, const char *from, const char *to);
 void rig_move(const struct rig *r, const char *from, const char *to);
 void rig_remove(const struct rig *r, const char *name);
+void rig_later(const struct rig *r);            /* the clock of file times, which stands still for milliseconds, has moved on */
 void rig_make_dir(const struct rig *r, const char *name);
 /* As kubelet does: a link made aside and renamed over the old one. */
 void rig_link(const struct rig *r, const char *target, const char *name);

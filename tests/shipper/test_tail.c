@@ -257,6 +257,7 @@ static void old_siblings_are_left_alone(void **state)
         struct rig *r = *state;
 
         rig_append(r, "a.log.2", "history\n");
+        rig_later(r);
         rig_append(r, "a.log", "shipped\n");
         rig_answer(r);
         rig_tear_down(r);
