@@ -105,6 +105,7 @@ static unsigned get_metrics(void *arg, struct buf *body)
         struct collector *c = arg;
         struct metrics m, dead_letters;
         struct stat_group index = c->index->ops->stats(c->index), dead = c->dead->ops->stats(c->dead);
+        const int64_t oldest_s = consume_oldest_ms(c->consume) / 1000;
 
         metrics_begin(&m, body, "sluice_collector_");
         metrics_rows(&m, rows, ARRAY_LEN(rows), &c->stats);
@@ -114,7 +115,7 @@ static unsigned get_metrics(void *arg, struct buf *body)
                               (double)consume_catch_up_s(c->consume));
         metrics_value(&m, STAT_GAUGE, "oldest_in_flight_seconds", NULL,
                       "How long the oldest record of a partition has not been settled.",
-                      (double)(consume_oldest_ms(c->consume) / 1000));
+                      (double)oldest_s);
         put_fetch_queue(&m, c);
         life_put_metrics(&c->life, &m);
         metrics_rows(&m, index.rows, index.nrows, index.base);

@@ -66,7 +66,7 @@ static int read_all(struct unroll *u, int fd, const char *name, struct err *e)
                         put_lines(u, chunk, (size_t)n);
                 else if (!unpack(u, chunk, (size_t)n))
                         r = err_set(e, EILSEQ, "%s: is no lz4 file, or damaged before its byte %lld; what stands before was read",
-                                    name, (long long)(at + n));
+                                    name, (long long)at + n);
         }
         free(chunk);
         return r;
