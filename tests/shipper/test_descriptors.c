@@ -204,6 +204,31 @@ static void a_rotated_file_that_was_quiet_for_hours_is_read_when_it_is_written_t
         }
 }
 
+/* Deleted, but its writer has another link to it somewhere, and goes on. */
+static void a_file_that_only_its_descriptor_leads_to_stays_open(void **state)
+{
+        struct rig *r = new_rig();
+        char *path = rig_path(r, "a.log"), *other = rig_path(r, "elsewhere");
+
+        (void)state;
+        r->input.close_idle_ms = MINUTE_MS;
+        rig_start(r);
+        rig_append(r, "a.log", "one\n");
+        rig_answer(r);
+        assert_int_equal(link(path, other), 0);
+        rig_remove(r, "a.log");
+        for (int minutes = 0; minutes < 4; minutes += 2)
+                pass(r, 2 * MINUTE_MS);
+        assert_int_equal(open_files(r), 1);
+        rig_append(r, "elsewhere", "two\n");
+        pass(r, 0);
+        assert_true(rig_shipped(r, "two"));
+        rig_answer(r);
+        free(path);
+        free(other);
+        rig_free(r);
+}
+
 static void fill_the_budget(struct rig *r)
 {
         char line[1000];
@@ -323,6 +348,7 @@ int main(void)
                 cmocka_unit_test(a_closed_file_that_is_deleted_ends),
                 cmocka_unit_test(no_more_files_are_open_than_the_limit_and_all_are_read),
                 cmocka_unit_test(a_rotated_file_that_was_quiet_for_hours_is_read_when_it_is_written_to),
+                cmocka_unit_test(a_file_that_only_its_descriptor_leads_to_stays_open),
                 cmocka_unit_test(a_deleted_file_is_held_open_while_the_output_takes_nothing),
                 cmocka_unit_test(close_removed_after_gives_a_deleted_file_up_and_counts_it),
                 cmocka_unit_test(a_file_that_is_deleted_and_not_acknowledged_survives_a_reload),
