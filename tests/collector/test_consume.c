@@ -408,8 +408,8 @@ static void nothing_is_committed_while_it_joins(void **state)
                 if (client_is_joining(a->consume))      /* still, so the mock's answer belongs to a commit of before */
                         assert_int_equal(stat_get(&a->stats.commits) + stat_get(&a->stats.commit_errors), 0);
         }
+        /* Should the next rebalance have begun, the mock refuses until a's heartbeat tells it to join. */
         WAIT(committed(k, 0) == 10, a, b);
-        assert_int_equal(stat_get(&a->stats.commit_errors), 0);
         leave(a);
         leave(b);
 }
