@@ -91,7 +91,7 @@ def run(*command, **keywords):
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, **keywords)
     if done.returncode != 0:
-        raise Failure(f"{' '.join(command)}: exit {done.returncode}: {done.stdout[-2000:]}")
+        raise Failure(f"{' '.join(map(str, command))}: exit {done.returncode}: {done.stdout[-2000:]}")
     return done.stdout
 
 
