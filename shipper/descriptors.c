@@ -109,9 +109,10 @@ static void tell(struct descriptors *d)
                  (long long)d->limit, (long long)stat_get(&d->stats->files));
 }
 
+/* Not the archive that is open: others wait for its end, and it would be unpacked from its beginning again. */
 static bool give_way(struct descriptors *d, struct file *f)
 {
-        if (!file_is_in_place(f))
+        if ((f->packed && f->packed->archive) || !file_is_in_place(f))
                 return false;
         descriptors_close(d, f);
         stat_inc(&d->stats->closed_limit);

@@ -117,11 +117,16 @@ static void free_done(struct positions *p)
         }
 }
 
-/* A disk that takes no rows costs doubles after a restart; it does not stop the lines. */
-static void go_on(struct positions *p, struct file *f)
+/* A disk that takes no rows costs doubles after a restart; it does not stop the lines.  A file that got its name while an older
+ * row of it was being written waits for the next. */
+static void go_on(struct positions *p, struct file *f, bool failed)
 {
         if (!f->fresh)
                 return;
+        if (!failed && f->unsaved) {
+                p->awaited = true;
+                return;
+        }
         f->fresh = false;
         turns_touch(p->turns, f);
 }
@@ -146,7 +151,7 @@ static void stored(void *arg, int r, const struct err *e)
                 was.v[i]->storing = false;
                 if (r < 0)
                         positions_add(p, was.v[i]);
-                go_on(p, was.v[i]);
+                go_on(p, was.v[i], r < 0);
         }
         free(was.v);
         if (r == 0) {

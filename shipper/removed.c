@@ -58,6 +58,12 @@ static void give_up(struct removed *r, struct file *f)
         known_end(r->known, f, "close_removed_after");
 }
 
+/* What is looked for in an archive, or in those of the next scan, holds no space any more. */
+static bool holds_space(const struct file *f)
+{
+        return f->deleted && f->fd >= 0 && !f->packed;
+}
+
 void removed_look(struct removed *r)
 {
         struct held held = { 0 };
@@ -65,10 +71,12 @@ void removed_look(struct removed *r)
         size_t n = 0;
 
         for (size_t i = 0; (f = map_next(&r->known->by_key, &i)) != NULL;) {
-                if (f->deleted && is_due(r, f)) {
+                if (!holds_space(f))
+                        continue;
+                if (is_due(r, f)) {
                         due = xrealloc(due, (n + 1) * sizeof(struct file *));
                         due[n++] = f;
-                } else if (f->deleted) {
+                } else {
                         add(&held, f);
                 }
         }

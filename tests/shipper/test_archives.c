@@ -332,6 +332,47 @@ static void a_file_that_was_shipped_is_not_shipped_again_as_an_archive(void **st
         free(patterns[1]);
 }
 
+/* Nothing but the archive is open then, and looking into a large one takes many turns. */
+static void close_removed_after_does_not_give_up_what_is_looked_for_in_an_archive(void **state)
+{
+        struct rig *r = *state;
+        char *patterns[] = { rig_path(r, "*.log"), rig_path(r, "*.gz") };
+        char *text = xmalloc((4 << 20) + 1);
+        struct clock_fake fake;
+
+        rig_tear_down(r);
+        clock_fake_init(&fake);
+        r->clock = &fake.clock;
+        r->input.paths = (struct strlist){ patterns, 2 };
+        r->input.close_removed_ms = 1000;
+        rig_start(r);
+        for (size_t i = 0; i < 4 << 20; i++)
+                text[i] = i % 1024 == 1023 ? '\n' : 'x';
+        text[4 << 20] = '\0';
+        rig_append(r, "a.log", text);
+        do
+                rig_answer(r);
+        while (stat_get(&r->stats.lines_acked) < 4096);
+        compress_to(r, "a.log", "a.log.1.gz");
+        loop_turn(r->loop, 0);
+        tail_read(r->tail);
+        clock_fake_advance(&fake, 7000);
+        loop_turn(r->loop, 0);
+        watch_scan(r->watch);
+        assert_int_equal(stat_get(&r->stats.archives_read), 0);         /* it is on the way to the mark */
+        for (int i = 0; i < 4; i++) {
+                rig_turns(r);
+                watch_scan(r->watch);
+        }
+        assert_int_equal(stat_get(&r->stats.archives_read), 1);
+        assert_int_equal(stat_get(&r->stats.files), 1);
+        assert_int_equal(rig_held(r), 0);
+        r->input.paths = (struct strlist){ &r->pattern, 1 };
+        free(patterns[0]);
+        free(patterns[1]);
+        free(text);
+}
+
 /* The old lines stand in front of the new ones when both are read by one run. */
 static void a_copy_that_was_compressed_gives_the_rest_of_a_truncated_file(void **state)
 {
@@ -537,6 +578,7 @@ int main(void)
                 TEST(an_archive_that_grows_is_read_when_it_is_whole),
                 TEST(an_archive_is_only_shipped_for_itself_by_a_pattern_that_names_it),
                 TEST(a_file_that_was_shipped_is_not_shipped_again_as_an_archive),
+                TEST(close_removed_after_does_not_give_up_what_is_looked_for_in_an_archive),
                 TEST(a_copy_that_was_compressed_gives_the_rest_of_a_truncated_file),
                 TEST(an_archive_that_needs_more_memory_waits_for_a_start_with_more),
                 TEST(a_vanished_file_whose_rest_is_in_no_archive_is_counted),

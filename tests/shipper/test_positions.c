@@ -306,6 +306,25 @@ static void what_ends_and_begins_anew_while_the_disk_is_busy_is_in_the_next_writ
         assert_int_equal(stat_get(&r->stats.lost_truncated) + stat_get(&r->stats.lost_vanished), 0);
 }
 
+/* The row that is on its way when it gets its name is still that of the generation before. */
+static void a_generation_that_gets_its_name_while_the_disk_is_busy_waits_for_the_row_with_it(void **state)
+{
+        struct rig *r = *state;
+
+        be(DISK_SLOW);
+        rig_write(r, "a.log", "");
+        wait_for_syncs(r, 1);
+        rig_append(r, "a.log", "new\n");
+        settle(r);
+        sem_post(&may_end);
+        wait_for_syncs(r, 1);
+        settle(r);
+        assert_int_equal(rig_held(r), 0);
+        become_fine();
+        rig_wait_for(r, 1);
+        assert_true(rig_shipped(r, "new"));
+}
+
 static void a_disk_that_does_not_answer_is_told_of(void **state)
 {
         struct rig *r = *state;
@@ -363,6 +382,7 @@ int main(void)
                 TEST(new_files_that_come_while_the_disk_is_busy_have_their_turn),
                 TEST(a_rotated_file_that_waits_for_its_row_goes_before_the_one_in_its_place),
                 TEST(what_ends_and_begins_anew_while_the_disk_is_busy_is_in_the_next_write),
+                TEST(a_generation_that_gets_its_name_while_the_disk_is_busy_waits_for_the_row_with_it),
                 TEST(a_disk_that_does_not_answer_is_told_of),
                 TEST(a_disk_that_fails_costs_doubles_and_no_line),
         };
