@@ -99,12 +99,14 @@ static void go_on(void *arg)
         consume_take_on(c->consume, deliver_paused(c->deliver));
 }
 
-static void leave(void *arg, enum life_stop why)
+static int leave(void *arg, enum life_stop why, struct err *e)
 {
         struct collector *c = arg;
 
         (void)why;
+        (void)e;
         consume_close(c->consume, LEAVE_MS);
+        return 0;
 }
 
 static void tick(void *arg)

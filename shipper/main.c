@@ -91,7 +91,10 @@ static void turn(void *arg)
                 ship_flush(s->ship);    /* what waited for company while the output was behind */
         bool at_end = reads(s) ? tail_at_end(s->tail) : true;
         bool finished = ship_idle(s->ship) && at_end && (s->life.stopping || sources_ended(s->sources));
-        tail_save(s->tail, finished);
+        if (finished)
+                finished = tail_flush(s->tail);
+        else
+                tail_save(s->tail, false);
         if (!finished && !s->life.stopping)
                 sources_collect(s->sources);    /* the tail takes a turn to forget what was deleted */
         if (finished)
@@ -111,13 +114,34 @@ static void drain(void *arg, enum life_stop why)
         }
 }
 
-static void leave(void *arg, enum life_stop why)
+static void say_stopped(const struct shipper *s)
+{
+        log_info("shipper", "stopped: read=%lld acked=%lld dropped=%lld left=%lld",
+                 (long long)stat_get(&s->stats.lines_read), (long long)stat_get(&s->stats.lines_acked),
+                 (long long)shipper_dropped(s), (long long)stat_get(&s->stats.lines_in_flight));
+}
+
+/* A thread that waits for the disk can neither be ended nor be left alone with what it works on: the kernel ends it. */
+static void leave_stuck(const struct shipper *s)
+{
+        log_error("shipper", "stopped without the latest positions: the disk of the state directory does not answer; what was "
+                  "acknowledged since the last write is sent again by the next run, under the same ids");
+        say_stopped(s);
+        _exit(EX_IOERR);
+}
+
+static int leave(void *arg, enum life_stop why, struct err *e)
 {
         struct shipper *s = arg;
 
-        tail_save(s->tail, true);
-        if (why == LIFE_RELOADS)
-                tail_keep(s->tail, &s->kept);
+        if (tail_save(s->tail, true)) {
+                if (why == LIFE_RELOADS)
+                        tail_keep(s->tail, &s->kept);
+                return 0;
+        }
+        if (why == LIFE_ENDS)
+                leave_stuck(s);
+        return err_set(e, EIO, "positions cannot be stored: the disk of the state directory does not answer");
 }
 
 static void add_progress(void *arg, const struct file *f)
@@ -148,7 +172,7 @@ static void tick(void *arg)
 static bool works(void *arg)
 {
         const struct shipper *s = arg;
-        return !ship_idle(s->ship) || !tail_at_end(s->tail);
+        return !ship_idle(s->ship) || !tail_at_end(s->tail) || tail_disk_is_late(s->tail);
 }
 
 static int64_t settled(void *arg)
@@ -331,9 +355,7 @@ static int stopped(void *arg)
         struct shipper *s = arg;
 
         show_progress(s, true);
-        log_info("shipper", "stopped: read=%lld acked=%lld dropped=%lld left=%lld",
-                 (long long)stat_get(&s->stats.lines_read), (long long)stat_get(&s->stats.lines_acked),
-                 (long long)shipper_dropped(s), (long long)stat_get(&s->stats.lines_in_flight));
+        say_stopped(s);
         if (s->config.life.dry_run)
                 fprintf(stderr, "sluice-shipper: dry run: %lld records shown, nothing was sent\n",
                         (long long)sink_show_count(s->sink));

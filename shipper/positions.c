@@ -12,6 +12,7 @@ enum {
         SAVE_INTERVAL_MS = 100,                 /* between two fsyncs */
         SAVE_RETRY_MS = 1000,                   /* after a failed one */
         SLOW_MS = 5000,                         /* one that takes this long is worth a sentence */
+        LAST_MS = 2000,                         /* for the last ones, whatever stop_timeout has left */
 };
 
 struct list {
@@ -207,19 +208,41 @@ static void begin(struct positions *p)
         saver_start(p->saver, p->checkpoint, rewrite);
 }
 
-void positions_save(struct positions *p, bool now)
+static bool any(const struct positions *p)
 {
-        if (now)
-                saver_wait(p->saver);
-        if (saver_busy(p->saver) || (p->moved.n == 0 && p->until_ns == 0))
+        return p->moved.n > 0 || p->until_ns > 0;
+}
+
+static void save(struct positions *p)
+{
+        if (saver_busy(p->saver) || !any(p))
                 return;
-        if (!now && !p->awaited && loop_now_ms(p->loop) < p->save_after_ms) {
+        if (!p->awaited && loop_now_ms(p->loop) < p->save_after_ms)
                 plan(p);
-                return;
+        else
+                begin(p);
+}
+
+bool positions_save(struct positions *p, bool now)
+{
+        if (!now) {
+                save(p);
+                return true;
         }
-        begin(p);
-        if (now)
-                saver_wait(p->saver);
+        if (!saver_wait(p->saver, LAST_MS))
+                return false;
+        if (any(p))
+                begin(p);
+        return saver_wait(p->saver, LAST_MS);
+}
+
+bool positions_flush(struct positions *p)
+{
+        bool refused = p->trouble[0] != '\0';
+
+        if (!saver_busy(p->saver) && any(p) && !refused)
+                begin(p);
+        return !saver_busy(p->saver) && (!any(p) || refused);
 }
 
 void positions_await(struct positions *p, struct file *f)
@@ -228,7 +251,7 @@ void positions_await(struct positions *p, struct file *f)
                 p->awaited = true;
         else
                 p->awaited_now = true;
-        positions_save(p, false);
+        save(p);
 }
 
 bool positions_awaited(const struct positions *p)
@@ -244,7 +267,7 @@ void positions_complete(struct positions *p, int64_t until_ns)
 
 static void save_due(struct timer *timer)
 {
-        positions_save(timer->arg, false);
+        save(timer->arg);
 }
 
 struct positions *positions_new(struct loop *l, struct shipper_stats *stats, const struct map *files, struct turns *turns)
@@ -280,14 +303,22 @@ void positions_set_checkpoint(struct positions *p, struct checkpoint *c)
         p->checkpoint = c;
 }
 
+static int64_t age_ms(const struct positions *p)
+{
+        return saver_busy(p->saver) ? (mono_ns(p) - p->since_ns) / 1000000 : 0;
+}
+
+bool positions_late(const struct positions *p)
+{
+        return age_ms(p) >= SLOW_MS;
+}
+
 const char *positions_trouble(struct positions *p)
 {
-        int64_t age_ms = saver_busy(p->saver) ? (mono_ns(p) - p->since_ns) / 1000000 : 0;
-
-        if (age_ms >= SLOW_MS) {
+        if (positions_late(p)) {
                 snprintf(p->slow, sizeof(p->slow),
                          "positions cannot be stored: the disk of the state directory has not answered for %lld s",
-                         (long long)(age_ms / 1000));
+                         (long long)(age_ms(p) / 1000));
                 return p->slow;
         }
         return p->trouble[0] ? p->trouble : NULL;

@@ -31,7 +31,12 @@ void positions_add(struct positions *p, struct file *f);        /* what is store
 void positions_await(struct positions *p, struct file *f);
 bool positions_awaited(const struct positions *p);              /* some file waits for that */
 void positions_complete(struct positions *p, int64_t until_ns); /* checkpoint_is_complete, by the next save */
-void positions_save(struct positions *p, bool now);     /* now: do not wait for the interval, and return when it is done */
+/* now: not by the interval, and it returns when that is done.  False: the disk does not answer, nothing counts as stored and
+ * p must not be freed. */
+bool positions_save(struct positions *p, bool now);
+/* Not by the interval, but without waiting.  True: all is stored, or the disk refuses it; false: to be asked again later. */
+bool positions_flush(struct positions *p);
+bool positions_late(const struct positions *p);         /* the disk takes seconds for what is being written */
 const char *positions_trouble(struct positions *p);     /* why they are not stored, or NULL; borrowed until the next call */
 
 #endif

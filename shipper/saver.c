@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shipper/saver.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -99,19 +100,25 @@ static void end(struct saver *s)
         s->stored(s->arg, s->result, &s->error);
 }
 
-void saver_wait(struct saver *s)
+static void take_back(struct saver *s)
 {
-        if (s->busy && queue_pop(s->out))
+        if (queue_drain(s->out))
                 end(s);
+}
+
+bool saver_wait(struct saver *s, int ms)
+{
+        struct pollfd out = { .fd = s->io.fd, .events = POLLIN };
+
+        if (s->busy && poll(&out, 1, ms) > 0)
+                take_back(s);
+        return !s->busy;
 }
 
 static void on_out(struct io *io, uint32_t events)
 {
-        struct saver *s = io->arg;
-
         (void)events;
-        if (queue_drain(s->out))
-                end(s);
+        take_back(io->arg);
 }
 
 struct saver *saver_new(struct loop *l, void (*stored)(void *arg, int r, const struct err *e), void *arg)

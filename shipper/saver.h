@@ -23,6 +23,6 @@ void saver_free(struct saver *s);               /* NULL ok; waits for a write th
 /* Writes what was put; rewrite: what was put since checkpoint_rewrite_begin becomes all of it.  Not busy. */
 void saver_start(struct saver *s, struct checkpoint *c, bool rewrite);
 bool saver_busy(const struct saver *s);
-void saver_wait(struct saver *s);               /* until it is not busy */
+bool saver_wait(struct saver *s, int ms);       /* until it is not busy; false: it still is after so long */
 
 #endif

@@ -241,9 +241,19 @@ void tail_restore(struct tail *t, const struct checkpoint_row *row)
         known_restore(&t->known, row);
 }
 
-void tail_save(struct tail *t, bool now)
+bool tail_save(struct tail *t, bool now)
 {
-        positions_save(t->known.positions, now);
+        return positions_save(t->known.positions, now);
+}
+
+bool tail_flush(struct tail *t)
+{
+        return positions_flush(t->known.positions);
+}
+
+bool tail_disk_is_late(const struct tail *t)
+{
+        return positions_late(t->known.positions);
 }
 
 void tail_settled(struct tail *t, struct file *f)

@@ -45,7 +45,8 @@ struct finder *tail_finder(struct tail *t);                     /* for those who
 
 /* A turn's duties, in this order: read and frame, hand to the sink; then store what is settled. */
 void tail_read(struct tail *t);
-void tail_save(struct tail *t, bool now);       /* now: not by the interval on another thread, but until it is done */
+bool tail_save(struct tail *t, bool now);       /* as positions_save */
+bool tail_flush(struct tail *t);                /* as positions_flush */
 
 void tail_settled(struct tail *t, struct file *f);              /* ship's hook */
 
@@ -53,6 +54,7 @@ void tail_finish(struct tail *t);       /* what the next scan finds is all: last
 bool tail_at_end(const struct tail *t);                         /* every file is read to its end */
 bool tail_waits_for_disk(const struct tail *t);                 /* with new files, whose rows are being stored */
 bool tail_is_acked(const struct tail *t, const char *path, int64_t size);       /* so much of it, and that is stored */
+bool tail_disk_is_late(const struct tail *t);                   /* it takes seconds to store positions */
 int64_t tail_lag_bytes(const struct tail *t);                   /* seen in files and not yet acknowledged */
 const char *tail_trouble(const struct tail *t);                 /* why positions are not stored, or NULL */
 void tail_each(const struct tail *t, void (*fn)(void *arg, const struct file *f), void *arg);

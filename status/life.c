@@ -180,6 +180,14 @@ static void refused(struct life *l, const struct err *e)
         log_error(l->ops->component, "configuration refused, the old one stays: %s", e->msg);
 }
 
+/* With the parts as they are. */
+static void stay(struct life *l, const struct err *e)
+{
+        refused(l, e);
+        if (l->ops->go_on)
+                l->ops->go_on(l->arg);
+}
+
 /* What was not settled comes again: building anew loses no position. */
 static int rebuild(struct life *l, struct err *e)
 {
@@ -188,12 +196,15 @@ static int rebuild(struct life *l, struct err *e)
         int r = 0;
 
         if (moved && open_http(l, common(l->next), &http, e) < 0) {
-                refused(l, e);
-                if (l->ops->go_on)
-                        l->ops->go_on(l->arg);
+                stay(l, e);
                 goto out;
         }
-        l->ops->leave(l->arg, LIFE_RELOADS);
+        if (l->ops->leave(l->arg, LIFE_RELOADS, e) < 0) {
+                if (moved)
+                        http_free(http);
+                stay(l, e);
+                goto out;
+        }
         l->ops->demolish(l->arg, LIFE_RELOADS);
         swap_configs(l);
         r = l->ops->build(l->arg, e);
@@ -249,7 +260,9 @@ static int live(struct life *l, struct err *e)
         timer_disarm(l->loop, &l->stop_deadline);
         if (r < 0)
                 return r;
-        l->ops->leave(l->arg, LIFE_ENDS);
+        r = l->ops->leave(l->arg, LIFE_ENDS, e);
+        if (r < 0)
+                return r;
         int code = l->ops->stopped(l->arg);
         if (common(l->config)->once && l->exit_code == EX_OK)
                 l->exit_code = code;

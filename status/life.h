@@ -72,7 +72,8 @@ struct life_ops {
         void (*turn)(void *arg);        /* calls life_stop when draining is over */
         void (*drain)(void *arg, enum life_stop why);   /* take nothing more */
         void (*go_on)(void *arg);       /* drained, and nothing changes after all: take on; NULL: start does */
-        void (*leave)(void *arg, enum life_stop why);   /* the last word to those outside, before demolish */
+        /* The last word to those outside, before demolish.  LIFE_RELOADS: < 0: it cannot be left, all stays as it is. */
+        int (*leave)(void *arg, enum life_stop why, struct err *e);
         int (*stopped)(void *arg);      /* says in the log what was done; the exit code of --once */
         void (*tick)(void *arg);        /* each second */
         bool (*works)(void *arg);       /* something waits for progress */

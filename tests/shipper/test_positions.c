@@ -325,6 +325,29 @@ static void a_generation_that_gets_its_name_while_the_disk_is_busy_waits_for_the
         assert_true(rig_shipped(r, "new"));
 }
 
+/* A thread that waits for the disk cannot be ended: whoever stops is told so, and so is who asks without waiting. */
+static void nobody_waits_for_ever_for_a_disk_that_does_not_answer(void **state)
+{
+        struct rig *r = *state;
+
+        be(DISK_SLOW);
+        rig_append(r, "a.log", "two\n");
+        settle(r);
+        sink_held_answer_all(r->sink, VERDICT_DONE);
+        assert_false(tail_flush(r->tail));
+        wait_for_syncs(r, 1);
+        assert_false(tail_flush(r->tail));
+        assert_false(tail_save(r->tail, true));
+        become_fine();
+        for (int i = 0; i < 10 * 1000 && !tail_flush(r->tail); i++)
+                turn(r);
+        assert_true(tail_flush(r->tail));
+        assert_true(tail_save(r->tail, true));
+        rig_kill_and_start(r);
+        rig_turns(r);
+        assert_int_equal(rig_held(r), 0);
+}
+
 static void a_disk_that_does_not_answer_is_told_of(void **state)
 {
         struct rig *r = *state;
@@ -363,6 +386,7 @@ static void a_disk_that_fails_costs_doubles_and_no_line(void **state)
         tail_save(r->tail, true);
         assert_non_null(tail_trouble(r->tail));
         assert_true(stat_get(&r->stats.checkpoint_errors) > 0);
+        assert_true(tail_flush(r->tail));                       /* and does not hold up a stop */
         be(DISK_FINE);
         tail_save(r->tail, true);
         assert_null(tail_trouble(r->tail));
@@ -383,6 +407,7 @@ int main(void)
                 TEST(a_rotated_file_that_waits_for_its_row_goes_before_the_one_in_its_place),
                 TEST(what_ends_and_begins_anew_while_the_disk_is_busy_is_in_the_next_write),
                 TEST(a_generation_that_gets_its_name_while_the_disk_is_busy_waits_for_the_row_with_it),
+                TEST(nobody_waits_for_ever_for_a_disk_that_does_not_answer),
                 TEST(a_disk_that_does_not_answer_is_told_of),
                 TEST(a_disk_that_fails_costs_doubles_and_no_line),
         };

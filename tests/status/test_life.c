@@ -23,7 +23,7 @@ struct toy_config {
         char *color;
 };
 
-/* A program whose only part is a color; "mud" cannot be built.  What happens to it is a word each in `told`. */
+/* A program whose only part is a color; "mud" cannot be built, and "glue" cannot be come to.  What happens to it is a word each in `told`. */
 struct toy {
         struct toy_config config, next;
         struct life life;
@@ -88,12 +88,14 @@ static void go_on(void *arg)
         buf_puts(&t->told, "go-on ");
 }
 
-static void leave(void *arg, enum life_stop why)
+static int leave(void *arg, enum life_stop why, struct err *e)
 {
         struct toy *t = arg;
 
-        (void)why;
         buf_puts(&t->told, "leave ");
+        if (why == LIFE_RELOADS && strcmp(t->next.color, "glue") == 0)
+                return err_set(e, EIO, "it sticks");
+        return 0;
 }
 
 static int stopped(void *arg)
@@ -201,6 +203,11 @@ static void to_mud(struct toy *t)
         change(t, "color = \"mud\";");
 }
 
+static void to_glue(struct toy *t)
+{
+        change(t, "color = \"glue\";");
+}
+
 static void to_nonsense(struct toy *t)
 {
         change(t, "colour = \"blue\";");
@@ -246,6 +253,16 @@ static void an_address_that_cannot_be_had_leaves_the_parts(void **state)
 
         assert_int_equal(live(t, "run", "", to_an_address_that_is_none), EX_OK);
         assert_string_equal(buf_cstr(&t->told), "build-red drain go-on drain leave end ");
+        assert_int_equal(stat_get(&t->reload_errors), 1);
+        assert_string_equal(t->config.color, "red");
+}
+
+static void what_cannot_be_left_stays(void **state)
+{
+        struct toy *t = *state;
+
+        assert_int_equal(live(t, "run", "", to_glue), EX_OK);
+        assert_string_equal(buf_cstr(&t->told), "build-red drain leave go-on drain leave end ");
         assert_int_equal(stat_get(&t->reload_errors), 1);
         assert_string_equal(t->config.color, "red");
 }
@@ -301,6 +318,7 @@ int main(void)
                 TEST(what_cannot_be_built_gives_way_to_what_was),
                 TEST(what_is_wrong_disturbs_nothing),
                 TEST(an_address_that_cannot_be_had_leaves_the_parts),
+                TEST(what_cannot_be_left_stays),
                 TEST(a_drain_ends_with_stop_timeout),
                 TEST(once_without_progress_is_given_up),
                 TEST(what_cannot_be_built_at_the_start_is_its_own_fault),
