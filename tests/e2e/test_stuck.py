@@ -15,6 +15,7 @@ STALL_SECONDS = 30      # without progress, until /readyz says so (status/ready.
 # Rows whose fault no test can make from outside, and the test inside that hears the sentence.
 INSIDE = {
     "a write has not ended for": "tests/sinks/test_file_slow.c",
+    "the disk of the state directory has not answered for": "tests/shipper/test_positions.c",
     "and the broker does not say which do": "tests/collector/test_consume.c",
     "kafka: ": "tests/sinks/test_kafka_sentence.c",
     "refuses the credentials": "tests/e2e/test_secure.py",

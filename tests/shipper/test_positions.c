@@ -365,7 +365,8 @@ static void a_disk_that_does_not_answer_is_told_of(void **state)
         clock_fake_advance(&fake, 7000);
         turn(r);
         assert_non_null(tail_trouble(r->tail));
-        assert_non_null(strstr(tail_trouble(r->tail), "has not answered for 7 s"));
+        assert_non_null(strstr(tail_trouble(r->tail),
+                               "positions cannot be stored: the disk of the state directory has not answered for 7 s"));
         become_fine();
         rig_wait_for(r, 1);
         assert_null(tail_trouble(r->tail));
