@@ -34,7 +34,7 @@ struct checkpoint_row {
         int64_t birth_ns;
         uint32_t generation;
         uint32_t head_len;              /* bytes of the file's head that head_hash covers */
-        uint64_t head_hash;             /* 0: a generation after a truncation of which nothing was read yet */
+        uint64_t head_hash;             /* 0: nothing was read yet of this file, or generation */
         int64_t offset;                 /* everything before it is acknowledged */
         int64_t size;                   /* of the file when it was last looked at; 0 in version 1 */
         struct mark mark;               /* at or before offset; none in version 1 */

@@ -121,7 +121,7 @@ struct file {
         bool storing;                   /* ... which is being written */
         bool buried;                    /* ended, and in positions' list until nothing of it is in flight */
         bool superseded;                /* ended by a truncation: the next generation answers for its row */
-        bool replaces;                  /* generation after a truncation: ... */
+        bool replaces;                  /* a new file without a whole line, or generation after a truncation: ... */
         struct ident replaced;          /* ... its row stands under this id until the file has a name of its own */
         struct file *used_prev, *used_next;     /* in the list of the open ones (descriptors) */
         int64_t used_ms;                /* when it was last read or opened */

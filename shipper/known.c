@@ -324,6 +324,17 @@ void known_report(struct known *k, const char *path, int r)
                  strerror(-r));
 }
 
+/* Its head is not whole, so it has no name yet; without a row it would be unknown when it is rotated while the shipper is down. */
+static void store_unnamed(struct known *k, struct file *f)
+{
+        const struct ident_file blank = { .host = k->config->host, .inode = f->inode, .birth_ns = f->birth_ns };
+        const struct ident id = ident_of_file(&blank);
+
+        f->replaces = true;
+        f->replaced = ident_of_span(&id, UINT64_MAX, f->generation);
+        positions_add(k->positions, f);
+}
+
 struct file *known_add(struct known *k, const char *path, const char *real, const struct input_config *input,
                        const struct file_stat *st, bool rotated)
 {
@@ -346,6 +357,8 @@ struct file *known_add(struct known *k, const char *path, const char *real, cons
         log_info("tail", "found: path=%s inode=%llu size=%lld%s", file_place(f), (unsigned long long)st->inode,
                  (long long)st->size, rotated ? " rotated" : "");
         own(k, f);
+        if (!f->named)
+                store_unnamed(k, f);
         k->unordered |= rotated;
         start_reading(k, f);
         return f;

@@ -67,7 +67,7 @@ static bool done_with(const struct file *f)
         return f->state == FILE_ENDED && ackwin_inflight(&f->window) == 0;
 }
 
-/* A generation that has not begun stands under the row of the one that it replaces. */
+/* A generation that has not begun stands under the row of the one that it replaces, a new file without a name under one of its own. */
 static void put_file(struct positions *p, struct file *f)
 {
         const struct ident *key = f->named ? &f->id : &f->replaced;

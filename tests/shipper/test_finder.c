@@ -151,6 +151,44 @@ static void several_names_are_one_file(void **state)
         }
 }
 
+/* Empty, or with half a line: it has no name yet, and must be known all the same.  On the disk are the rows of another one that
+ * was stored later. */
+static void a_file_without_a_whole_line_is_known_after_it_was_rotated_while_down(void **state)
+{
+        static const char *const begun[] = { "", "on" };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(begun); i++) {
+                struct rig *r = rig_new("*.log");
+                rig_start(r);
+                rig_append(r, "a.log", begun[i]);
+                rig_turns(r);
+                rig_answer(r);
+                watch_scan(r->watch);
+                watch_scan(r->watch);
+                rig_later(r);
+                rig_append(r, "b.log", "of b\n");
+                rig_answer(r);
+                rig_tear_down(r);
+                rig_append(r, "a.log", i == 0 ? "one\n" : "e\n");
+                rig_move(r, "a.log", "a.log.1");
+                rig_append(r, "a.log", "two\n");
+                for (int again = 0; again < 2; again++) {
+                        rig_start(r);
+                        rig_turns(r);
+                        assert_int_equal(rig_held(r), 2);
+                        assert_true(rig_shipped(r, "one") && rig_shipped(r, "two"));
+                        if (again == 0)
+                                rig_tear_down(r);
+                }
+                rig_answer(r);
+                rig_kill_and_start(r);
+                rig_turns(r);
+                assert_int_equal(rig_held(r), 0);
+                rig_free(r);
+        }
+}
+
 static void a_reused_inode_is_a_new_file(void **state)
 {
         struct rig *r = rig_new("*.log");
@@ -273,6 +311,7 @@ int main(void)
                 cmocka_unit_test(several_names_are_one_file),
                 cmocka_unit_test(a_reused_inode_is_a_new_file),
                 cmocka_unit_test(a_row_with_the_inode_and_another_birth_time_is_of_another_file),
+                cmocka_unit_test(a_file_without_a_whole_line_is_known_after_it_was_rotated_while_down),
                 cmocka_unit_test(end_leaves_out_what_was_there_at_the_first_start),
                 cmocka_unit_test(end_is_remembered_and_is_for_the_first_start_only),
                 cmocka_unit_test(beginning_is_the_default),
