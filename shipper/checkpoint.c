@@ -28,6 +28,7 @@ struct checkpoint {
         bool is_new;                    /* there was none */
         int64_t complete_ns;            /* the file's time of change when it was opened ... */
         bool hold_time;                 /* ... which it keeps until it is said to be complete again */
+        int64_t as_of_ns;               /* else it is that of the rows; 0: of the write */
         int64_t until_ns;               /* what was said then, for the next flush; 0: nothing */
         bool broken;                    /* an append failed: what stands there may be torn */
 };
@@ -367,8 +368,12 @@ static void set_time(int fd, int64_t ns)
 
 static void keep_time(const struct checkpoint *c, int fd)
 {
-        if (c->hold_time)
-                set_time(fd, c->complete_ns);
+        set_time(fd, c->hold_time ? c->complete_ns : c->as_of_ns);
+}
+
+void checkpoint_as_of(struct checkpoint *c, int64_t wall_ns)
+{
+        c->as_of_ns = wall_ns;
 }
 
 void checkpoint_is_complete(struct checkpoint *c, int64_t until_ns)

@@ -54,6 +54,8 @@ void checkpoint_free(struct checkpoint *c);     /* NULL ok; does not flush */
  * stored by an earlier run counts until the first call of checkpoint_is_complete, also for the run after a crash.  The next
  * flush tells the disk. */
 int64_t checkpoint_complete_ns(const struct checkpoint *c);
+/* What is put next is all that was known then: no younger is the file, however long the disk takes for it. */
+void checkpoint_as_of(struct checkpoint *c, int64_t wall_ns);
 void checkpoint_is_complete(struct checkpoint *c, int64_t until_ns);
 
 /* Only looks: takes no lock and writes nothing, so a shipper may be at work there; what it is appending just

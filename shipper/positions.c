@@ -12,6 +12,7 @@ enum {
         SAVE_INTERVAL_MS = 100,                 /* between two fsyncs */
         SAVE_RETRY_MS = 1000,                   /* after a failed one */
         SLOW_MS = 5000,                         /* one that takes this long is worth a sentence */
+        TICK_MS = 10,                           /* for so long the clock of file times stands still */
         LAST_MS = 2000,                         /* for the last ones, whatever stop_timeout has left */
 };
 
@@ -181,6 +182,15 @@ static void written(void *arg, int r, const struct err *e)
         stored(p, r, e);
 }
 
+/* Wall time of what this turn began with: what is born later may be in no row. */
+static int64_t known_until_ns(const struct positions *p)
+{
+        const struct clock *clock = loop_clock(p->loop);
+        int64_t behind_ns = clock->mono_ns(clock) - loop_now_ms(p->loop) * INT64_C(1000000);
+
+        return clock->wall_ns(clock) - behind_ns - TICK_MS * INT64_C(1000000);
+}
+
 static void begin(struct positions *p)
 {
         bool rewrite = false;
@@ -189,6 +199,7 @@ static void begin(struct positions *p)
         if (p->checkpoint) {
                 if (p->until_ns > 0)
                         checkpoint_is_complete(p->checkpoint, p->until_ns);
+                checkpoint_as_of(p->checkpoint, known_until_ns(p));
                 rewrite = put_rows(p);
         }
         p->until_ns = 0;

@@ -60,6 +60,17 @@ int fsync(int fd)
         return sync_fd(SYS_fsync, fd);
 }
 
+static atomic_bool write_is_slow;       /* that of rows */
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+        if (n > 1 && atomic_load(&write_is_slow) && memcmp(p, "f ", 2) == 0) {
+                atomic_fetch_add(&syncs_begun, 1);
+                wait_until_it_may_end();
+        }
+        return (ssize_t)syscall(SYS_write, fd, p, n);
+}
+
 /* The loop goes on as it does without a test: read, then store. */
 static void turn(struct rig *r)
 {
@@ -348,6 +359,33 @@ static void nobody_waits_for_ever_for_a_disk_that_does_not_answer(void **state)
         assert_int_equal(rig_held(r), 0);
 }
 
+/* It came after the rows that are being written, and before the disk had them: the checkpoint must not be younger than it. */
+static void what_is_born_while_the_disk_is_busy_is_found_when_it_is_rotated_while_down(void **state)
+{
+        struct rig *r = *state;
+
+        watch_scan(r->watch);
+        watch_scan(r->watch);
+        rig_answer(r);                                          /* all that there is is known */
+        rig_later(r);
+        be(DISK_FINE);
+        atomic_store(&write_is_slow, true);
+        rig_append(r, "a.log", "two\n");
+        settle(r);
+        sink_held_answer_all(r->sink, VERDICT_DONE);
+        wait_for_syncs(r, 1);
+        rig_append(r, "b.log", "of b\n");
+        rig_later(r);
+        atomic_store(&write_is_slow, false);
+        sem_post(&may_end);
+        assert_true(tail_save(r->tail, false));
+        rig_tear_down(r);                                       /* waits for that write, and begins none */
+        rig_move(r, "b.log", "b.log.1");
+        rig_start(r);
+        rig_wait_for(r, 1);
+        assert_true(rig_shipped(r, "of b"));
+}
+
 static void a_disk_that_does_not_answer_is_told_of(void **state)
 {
         struct rig *r = *state;
@@ -409,6 +447,7 @@ int main(void)
                 TEST(what_ends_and_begins_anew_while_the_disk_is_busy_is_in_the_next_write),
                 TEST(a_generation_that_gets_its_name_while_the_disk_is_busy_waits_for_the_row_with_it),
                 TEST(nobody_waits_for_ever_for_a_disk_that_does_not_answer),
+                TEST(what_is_born_while_the_disk_is_busy_is_found_when_it_is_rotated_while_down),
                 TEST(a_disk_that_does_not_answer_is_told_of),
                 TEST(a_disk_that_fails_costs_doubles_and_no_line),
         };
