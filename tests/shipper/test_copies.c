@@ -387,6 +387,35 @@ static void what_stood_there_between_two_cuts_is_read_in_its_copy(void **state)
                 }
 }
 
+/* Nothing is written to it for long, or the shipper dies before that is read: its copies are not forgotten. */
+static void what_stood_there_between_two_cuts_survives_a_crash(void **state)
+{
+        (void)state;
+        for (size_t p = 0; p < ARRAY_LEN(patterns); p++)
+                for (int empty = 0; empty < 2; empty++) {
+                        struct rig *r = rig_new(patterns[p]);
+                        print_message("%s, %s\n", patterns[p], empty ? "empty" : "written to");
+                        rig_start(r);
+                        watch_scan(r->watch);
+                        rig_append(r, "a.log", "one\n");
+                        rig_answer(r);
+                        copy_and_cut(r, "two\n");
+                        copy_and_cut(r, empty ? "" : "three\n");
+                        rig_turns(r);
+                        tail_save(r->tail, true);
+                        rig_later(r);
+                        rig_append(r, "a.b.log", "x\n");        /* its row is younger than the copies */
+                        rig_turns(r);
+                        tail_save(r->tail, true);
+                        rig_kill_and_start(r);
+                        rig_turns(r);
+                        assert_true(rig_shipped(r, "two"));
+                        assert_int_equal(rig_held(r), (patterns[p][1] == '*' || patterns[p][0] == '*') + 2 - empty);
+                        assert_int_equal(lost(r), 0);
+                        rig_free(r);
+                }
+}
+
 /* With the output behind, a file may be cut many times before it is its turn, and its copies go on. */
 static void a_file_that_waits_is_followed_from_copy_to_copy(void **state)
 {
@@ -513,6 +542,7 @@ int main(void)
                 cmocka_unit_test(a_copy_that_lacks_the_last_lines_is_known_all_the_same),
                 cmocka_unit_test(a_file_that_waited_for_room_is_found_in_its_copy),
                 cmocka_unit_test(what_stood_there_between_two_cuts_is_read_in_its_copy),
+                cmocka_unit_test(what_stood_there_between_two_cuts_survives_a_crash),
                 cmocka_unit_test(a_file_that_waits_is_followed_from_copy_to_copy),
                 cmocka_unit_test(other_copies_are_not_taken_for_what_stood_between),
                 cmocka_unit_test(what_no_copy_holds_is_counted_exactly),
