@@ -162,11 +162,13 @@ static void a_file_without_a_whole_line_is_known_after_it_was_rotated_while_down
                 struct rig *r = rig_new("*.log");
                 rig_start(r);
                 rig_append(r, "a.log", begun[i]);
+                int64_t begun_ns = clock_system.mono_ns(&clock_system);
                 rig_turns(r);
                 rig_answer(r);
                 watch_scan(r->watch);
                 watch_scan(r->watch);
-                rig_later(r);
+                while (clock_system.mono_ns(&clock_system) - begun_ns < 50 * INT64_C(1000000))
+                        rig_later(r);           /* the checkpoint is some milliseconds older than it is written */
                 rig_append(r, "b.log", "of b\n");
                 rig_answer(r);
                 rig_tear_down(r);
