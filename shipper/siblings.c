@@ -2,6 +2,7 @@
 #include "shipper/siblings.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -20,26 +21,32 @@ static int by_birth(const void *a, const void *b)
         return (x->st.birth_ns > y->st.birth_ns) - (x->st.birth_ns < y->st.birth_ns);
 }
 
-/* Takes *path. */
-static void add(struct siblings *s, char **path, bool hidden)
+enum { LIST_TRIES = 3 };
+
+/* Takes *path.  -ENOENT: it is not there any more; other -errno: it is no file. */
+static int add(struct siblings *s, char **path, bool hidden)
 {
         struct sibling one = { .path = *path, .hidden = hidden };
+        int r = file_stat(AT_FDCWD, one.path, &one.st);
 
         *path = NULL;
-        if (file_stat(AT_FDCWD, one.path, &one.st) < 0) {
+        if (r < 0) {
                 free(one.path);
-                return;
+                return r;
         }
         s->v = xrealloc(s->v, (s->n + 1) * sizeof(*s->v));
         s->v[s->n++] = one;
+        return 0;
 }
 
-static void list(struct siblings *s, const char *path, bool archives)
+/* True: one was gone before it was looked at, and may have another name now. */
+static bool list_once(struct siblings *s, const char *path, bool archives)
 {
         const char *slash = strrchr(path, '/');
         char *dir = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup("./");
         const char *base = slash ? slash + 1 : path;
         DIR *d = opendir(dir);
+        bool moving = false;
 
         *s = (struct siblings){ 0 };
         for (struct dirent *de; d && (de = readdir(d)) != NULL;) {
@@ -47,20 +54,28 @@ static void list(struct siblings *s, const char *path, bool archives)
                 if (!fits || !globs_is_sibling(de->d_name, base))
                         continue;
                 char *one = xasprintf("%s%s", slash ? dir : "", de->d_name);
-                add(s, &one, false);
+                moving |= add(s, &one, false) == -ENOENT;
         }
         if (d)
                 closedir(d);
         free(dir);
         if (s->n > 0)
                 qsort(s->v, s->n, sizeof(*s->v), by_birth);
+        return moving;
+}
+
+/* A link that leads nowhere is gone each time. */
+static void list(struct siblings *s, const char *path, bool archives)
+{
+        for (int i = 1; list_once(s, path, archives) && i < LIST_TRIES; i++)
+                siblings_fini(s);
 }
 
 void siblings_add(struct siblings *s, const char *path)
 {
         char *one = xstrdup(path);
 
-        add(s, &one, false);
+        (void)add(s, &one, false);
 }
 
 /* "app-1.log.gz" beside "app-2.log": a link went from the one to the other. */
@@ -94,7 +109,7 @@ void siblings_add_targets(struct siblings *s, const struct file *f, bool archive
                 if (!(fits && rotated) && de->d_ino != f->inode)
                         continue;
                 char *one = xasprintf("%s/%s", target, de->d_name);
-                add(s, &one, true);
+                (void)add(s, &one, true);
         }
         if (d)
                 closedir(d);

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <dirent.h>
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -416,6 +418,38 @@ static void what_stood_there_between_two_cuts_survives_a_crash(void **state)
                 }
 }
 
+static const struct rig *renames;       /* while somebody lists its directory */
+
+struct dirent *readdir(DIR *d)
+{
+        struct dirent *(*real)(DIR *) = (struct dirent * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir");
+        struct dirent *de = real(d);
+
+        if (renames && de && strcmp(de->d_name, "a.log.1") == 0) {
+                rig_move(renames, "a.log.1", "a.log.2");
+                renames = NULL;
+        }
+        return de;
+}
+
+static void a_copy_that_is_renamed_while_it_is_looked_for_is_found(void **state)
+{
+        struct rig *r = rig_new("a.log");
+
+        (void)state;
+        rig_start(r);
+        rig_append(r, "a.log", "one\n");
+        rig_answer(r);
+        copy_and_cut(r, "two\n");
+        renames = r;
+        rig_turns(r);
+        assert_null(renames);
+        assert_int_equal(rig_held(r), 1);
+        assert_true(rig_shipped(r, "two"));
+        assert_int_equal(stat_get(&r->stats.copies_followed), 1);
+        rig_free(r);
+}
+
 /* With the output behind, a file may be cut many times before it is its turn, and its copies go on. */
 static void a_file_that_waits_is_followed_from_copy_to_copy(void **state)
 {
@@ -543,6 +577,7 @@ int main(void)
                 cmocka_unit_test(a_file_that_waited_for_room_is_found_in_its_copy),
                 cmocka_unit_test(what_stood_there_between_two_cuts_is_read_in_its_copy),
                 cmocka_unit_test(what_stood_there_between_two_cuts_survives_a_crash),
+                cmocka_unit_test(a_copy_that_is_renamed_while_it_is_looked_for_is_found),
                 cmocka_unit_test(a_file_that_waits_is_followed_from_copy_to_copy),
                 cmocka_unit_test(other_copies_are_not_taken_for_what_stood_between),
                 cmocka_unit_test(what_no_copy_holds_is_counted_exactly),
