@@ -399,12 +399,21 @@ static int append(struct checkpoint *c)
         return r;
 }
 
+/* Somebody deleted it: what is written there is gone with this process. */
+static bool is_deleted(int fd)
+{
+        struct stat st;
+        return fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
 int checkpoint_flush(struct checkpoint *c, struct err *e)
 {
         if (c->broken || c->fd < 0)
                 return err_set(e, EIO, "%s: an earlier write failed, a rewrite is due", c->path);
         take_until(c);
         int r = c->pending.len > 0 ? append(c) : 0;
+        if (r == 0 && is_deleted(c->fd))
+                r = -ENOENT;
         if (r < 0) {
                 c->broken = true;
                 return err_set(e, -r, "%s: %s", c->path, strerror(-r));

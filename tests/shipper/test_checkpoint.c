@@ -320,6 +320,32 @@ static void it_does_not_grow_for_ever(void **state)
         free(path);
 }
 
+static void what_is_written_to_a_deleted_file_is_not_stored(void **state)
+{
+        char *path = tmpdir_path(*state, "checkpoint");
+        struct checkpoint *c = open_ok(*state, NULL, NULL);
+        struct checkpoint_row row = row_of(1, 7, "/one");
+        struct err e = { 0 };
+
+        checkpoint_put(c, &row);
+        assert_int_equal(checkpoint_flush(c, &e), 0);
+        assert_int_equal(unlink(path), 0);
+        row.offset = 8;
+        checkpoint_put(c, &row);
+        assert_int_equal(checkpoint_flush(c, &e), -ENOENT);
+        assert_true(checkpoint_wants_rewrite(c));
+        checkpoint_rewrite_begin(c);
+        checkpoint_put(c, &row);
+        assert_int_equal(checkpoint_rewrite_commit(c, &e), 0);
+        checkpoint_free(c);
+        struct seen s = { 0 };
+        c = open_ok(*state, &s, NULL);
+        assert_int_equal(s.offset[1], 8);
+        seen_free(&s);
+        checkpoint_free(c);
+        free(path);
+}
+
 static void content_is_on_disk_before_the_name_and_the_name_before_it_is_relied_on(void **state)
 {
         struct checkpoint *c = open_ok(*state, NULL, NULL);
@@ -400,6 +426,7 @@ int main(void)
                 TEST(a_damaged_row_is_counted_and_spoils_no_other),
                 TEST(a_file_of_another_kind_is_not_overwritten),
                 TEST(it_does_not_grow_for_ever),
+                TEST(what_is_written_to_a_deleted_file_is_not_stored),
                 TEST(content_is_on_disk_before_the_name_and_the_name_before_it_is_relied_on),
                 TEST(until_when_it_is_complete_is_kept_until_it_is_told_anew),
                 TEST(one_process_at_a_time),
