@@ -14,9 +14,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE, PLOT = ROOT / "docs/scaling.md", ROOT / "docs/scaling.svg"
 
 # --- what things cost ----------------------------------------------------------------------------
-# CPU per record and memory: docs/performance.md, from `./dev bench shipper collector`.  The others are assumptions, named as such.
-SHIPPER_US, COLLECTOR_US = 1.70, 3.52
-SHIPPER_MB = 26
+# CPU per record and memory: docs/performance.md, from `./dev bench`.  The others are assumptions, named as such.
+SHIPPER_US, COLLECTOR_US = 1.36, 2.16
+SHIPPER_MB = 23
+COLLECTOR_RATE = 200_000        # records a second that one process takes: one broker's fetches are the bound, not its core
 EVENT_BYTES = 475
 PACKED = 0.25                   # of an event in Kafka, lz4 over a batch
 LINES_A_HOST = 200              # a second, in the mean                         (assumption)
@@ -33,7 +34,7 @@ def step(hosts):
     mean = hosts * LINES_A_HOST
     peak = mean * PEAK
     kafka_mb_s = peak * EVENT_BYTES * PACKED / 1e6
-    collectors = max(1, math.ceil(peak * COLLECTOR_US / 1e6 / BUSY))
+    collectors = max(1, math.ceil(peak / min(COLLECTOR_RATE, 1e6 / COLLECTOR_US) / BUSY))
     es_cores = max(1, math.ceil(peak / ES_DOCS_A_CORE / BUSY))
     nodes = math.ceil(es_cores / ES_CORES_A_NODE)
     return {
@@ -43,7 +44,7 @@ def step(hosts):
         "into Kafka at the peak": f"{kafka_mb_s:,.1f} MB/s",
         "brokers": str(max(1 if hosts == 1 else 3, math.ceil(kafka_mb_s * (REPLICAS + 1) / BROKER_MB_S))),
         f"disk for {RETENTION_H} h, all replicas": f"{mean * EVENT_BYTES * PACKED * RETENTION_H * 3600 * (1 if hosts == 1 else REPLICAS) / 1e9:,.0f} GB",
-        "collectors (processes, each a core busy to 60 %)": f"{max(collectors, 1 if hosts == 1 else 2)}",
+        "collectors (processes, each at 60 % of what one took)": f"{max(collectors, 1 if hosts == 1 else 2)}",
         "partitions": str(max(8, 2 ** math.ceil(math.log2(collectors * 3)))),
         "Elasticsearch: cores, nodes": f"{es_cores:,}, {max(nodes, 1 if hosts == 1 else 3)}",
         "primary shards written to": str(max(1, es_cores if es_cores > ES_CORES_A_NODE else math.ceil(es_cores / 2))),
