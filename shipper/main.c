@@ -335,6 +335,9 @@ static void demolish(void *arg, enum life_stop why)
 static void start(void *arg)
 {
         struct shipper *s = arg;
+
+        if (s->started_ms == 0)         /* not by a reload */
+                s->started_ms = loop_now_ms(s->life.loop);
         watch_scan(s->watch);
 }
 

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import subprocess
+import time
 
 from harness import BIN, Case
 
@@ -16,11 +17,15 @@ class Progress(Case):
     def test(self):
         self.loggen("a", lines=self.LINES).end()
         size = (self.logs / "a.log").stat().st_size
+        begun = time.monotonic()
         on_terminal = self.on_a_terminal()
+        seconds = time.monotonic() - begun
         last = on_terminal.rstrip().rsplit("\r", 1)[-1]
-        found = re.search(r"100%  (.+) of (.+)  (\d+) lines  .+/s", on_terminal)
+        found = re.search(r"100%  (.+) of (.+)  (\d+) lines  ([\d.]+) (.)iB/s", on_terminal)
         self.check(found and found[1] == found[2] and int(found[3]) == self.LINES, f"{on_terminal!r}")
         self.check(found[1] == f"{size / 1024:.1f} KiB", f"{found[1]} of {size} bytes: {last}")
+        rate = float(found[4]) * {"K": 1 << 10, "M": 1 << 20}[found[5]]
+        self.check(rate * seconds > size * 0.9, f"a rate of {rate:.0f} B/s, and all {size} bytes were done in {seconds:.2f} s")
         self.check("%" not in self.in_a_pipe(), "quiet in a pipe")
 
     def command(self, name):
